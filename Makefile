@@ -1,0 +1,65 @@
+# Everything a person or a machine does with this project. `make help` prints the targets.
+SHELL := /bin/bash
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+UV := 0.13.9
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format lint types imports templates requirements clean
+
+help: ## Print this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+# One stamp a set of requirements: nothing is installed twice, and a changed pin is noticed.
+$(VENV)/bin/uv:
+	@command -v $(PYTHON) >/dev/null || { echo "Spotkeeper needs Python 3.11: $(PYTHON) was not found. Set PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "Spotkeeper needs Python 3.11; $(PYTHON) is $$($(PYTHON) --version 2>&1)" >&2; exit 1; }
+	@echo "Creating $(VENV)"
+	@$(PYTHON) -m venv $(VENV) 2>/dev/null || { rm -rf $(VENV); $(PYTHON) -m pip --version >/dev/null 2>&1 && \
+	  $(PYTHON) -m pip install --quiet --target $(VENV)-bootstrap virtualenv && \
+	  PYTHONPATH=$(VENV)-bootstrap $(PYTHON) -m virtualenv --quiet $(VENV) && rm -rf $(VENV)-bootstrap; } || \
+	  { echo "Could not create $(VENV): install python3-venv, or pip, and try again" >&2; rm -rf $(VENV) $(VENV)-bootstrap; exit 1; }
+	@$(BIN)/python -m pip install --quiet uv==$(UV)
+
+$(VENV)/.demo: requirements/demo.txt | $(VENV)/bin/uv
+	@echo "Installing what the demo needs (pinned by hash)"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/demo.txt
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt | $(VENV)/bin/uv
+	@echo "Installing what development needs (pinned by hash)"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@touch $@
+
+demo: $(VENV)/.demo ## Run Spotkeeper on a simulated AWS (DEMO_PORT, DEMO_PASSWORD; FRESH=1 starts over)
+	@exec $(BIN)/python -m demo $(if $(FRESH),--fresh)
+
+test: $(VENV)/.dev ## Run the whole test suite (ARGS="-k words" narrows it)
+	@$(BIN)/python -m pytest -n auto $(ARGS)
+
+check: format lint types imports templates test ## All that CI runs: formatting, lint, types, layers, templates, tests
+
+format: $(VENV)/.dev ## Fail when the code is not formatted (FIX=1 formats it)
+	@$(BIN)/ruff format $(if $(FIX),,--check) .
+
+lint: $(VENV)/.dev ## Lint and look for unsafe code
+	@$(BIN)/ruff check $(if $(FIX),--fix) .
+	@$(BIN)/bandit --quiet --recursive --severity-level medium app wsgi.py
+
+types: $(VENV)/.dev ## Check the types of app/, strictly
+	@$(BIN)/mypy
+
+imports: $(VENV)/.dev ## Check who may know whom
+	@$(BIN)/lint-imports
+
+templates: $(VENV)/.dev ## Lint the templates
+	@$(BIN)/djlint --lint --quiet app/templates
+
+requirements: $(VENV)/.dev ## Pin the dependencies of pyproject.toml anew, with hashes
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra demo --extra dev pyproject.toml -o requirements/dev.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra demo -c requirements/dev.txt pyproject.toml -o requirements/demo.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header -c requirements/dev.txt pyproject.toml -o requirements/production.txt
+
+clean: ## Remove the environment and the demo's data
+	rm -rf $(VENV) instance

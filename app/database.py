@@ -1,0 +1,203 @@
+"""The one data layer: declarative base, sessions, column types and bulk writes, alike on all three databases.
+
+What is stored is said in `models/`; here is only how. Nothing in this module knows a table.
+"""
+
+import contextlib
+import functools
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any, ParamSpec, TypeVar
+
+import sqlalchemy as sa
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import event
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.orm import DeclarativeBase, Session
+
+from app.config import Config
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+NAMING_CONVENTION = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """Every model's base; constraints get their names by one convention, so that they can be dropped by name."""
+
+    metadata = sa.MetaData(naming_convention=NAMING_CONVENTION)
+
+
+db = SQLAlchemy(model_class=Base, disable_autonaming=True)
+
+
+# --- ids ---------------------------------------------------------------------------------------------------
+
+_EPOCH_MS = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1000)
+_RANDOM_BITS = 22
+_id_lock = threading.Lock()
+_last_id = 0
+
+
+def new_id() -> int:
+    """A 63-bit id made by the application: milliseconds since 2026, then 22 random bits; ascending in a process.
+
+    Known before the INSERT, so that a secret can be bound to its row, and safe to make on any worker.
+    See docs/decisions/0002-ids-are-made-by-the-application.md.
+    """
+    global _last_id
+    now = int(time.time() * 1000) - _EPOCH_MS
+    candidate = (now << _RANDOM_BITS) | secrets.randbits(_RANDOM_BITS)
+    with _id_lock:
+        _last_id = max(_last_id + 1, candidate)
+        return _last_id
+
+
+# --- time and transactions ---------------------------------------------------------------------------------
+
+_NOW = {
+    "sqlite": "SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')",
+    "mysql": "SELECT utc_timestamp(6)",
+    "postgresql": "SELECT clock_timestamp()",
+}
+
+
+def database_now(session: Session | None = None) -> datetime:
+    """The database's own clock: the one clock that all workers share."""
+    session = session or db.session()
+    value = session.scalar(sa.text(_NOW[session.get_bind().dialect.name]))
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    assert isinstance(value, datetime)
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+#: Only for SQLite: a transaction that reads first and writes later is refused when another wrote in between,
+#: whatever the busy time-out. So everything takes the write lock at BEGIN, except requests that only read.
+_reads_only: ContextVar[bool] = ContextVar("reads_only", default=False)
+
+
+def expect_reads_only(reads_only: bool) -> None:
+    """Say whether the transactions of this request (or thread) will only read."""
+    _reads_only.set(reads_only)
+
+
+@contextlib.contextmanager
+def own_transaction() -> Iterator[Session]:
+    """A short transaction apart from the current session, committed at the end: for what must be kept whatever
+    becomes of the request (a failed sign-in, a log line, a session's last use)."""
+    token = _reads_only.set(False)
+    try:
+        with Session(db.engine) as session, session.begin():
+            yield session
+    finally:
+        _reads_only.reset(token)
+
+
+def commits(view: Callable[P, R]) -> Callable[P, R]:
+    """Commit the session when the view returns; what raises is rolled back with the request."""
+
+    @functools.wraps(view)
+    def committing(*args: P.args, **kwargs: P.kwargs) -> R:
+        result = view(*args, **kwargs)
+        db.session.commit()
+        return result
+
+    return committing
+
+
+# --- bulk writes -------------------------------------------------------------------------------------------
+
+
+def bulk_upsert(
+    session: Session,
+    table: sa.Table,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    key: Sequence[str],
+    keep: Sequence[str] = (),
+) -> None:
+    """INSERT the rows, or UPDATE those whose `key` columns exist already, in one executemany.
+
+    All rows must have the same columns. Columns in `key` and `keep` are written on insert only.
+    """
+    if not rows:
+        return
+    updated = [name for name in rows[0] if name not in {*key, *keep}]
+    dialect = session.get_bind().dialect.name
+    statement: Any
+    if dialect == "mysql":
+        insert = mysql.insert(table)
+        statement = insert.on_duplicate_key_update({name: insert.inserted[name] for name in updated})
+    else:
+        insert = (postgresql if dialect == "postgresql" else sqlite).insert(table)
+        statement = insert.on_conflict_do_update(
+            index_elements=list(key), set_={name: insert.excluded[name] for name in updated}
+        )
+    session.connection().execute(statement, list(rows))
+
+
+# --- engines -----------------------------------------------------------------------------------------------
+
+
+def engine_options(config: Config) -> dict[str, Any]:
+    """What create_engine() gets for this database: pooling, time-outs, isolation."""
+    options: dict[str, Any] = {
+        "echo": config.sql_echo,
+        "pool_pre_ping": config.db_pool_pre_ping,
+        "pool_recycle": config.db_pool_recycle_seconds,
+        "pool_timeout": config.db_pool_timeout_seconds,
+        "pool_size": config.db_pool_size,
+        "max_overflow": config.db_max_overflow,
+        # Parameters may be ciphertexts and password hashes; they do not belong into logs and tracebacks.
+        "hide_parameters": True,
+    }
+    if config.is_sqlite:
+        options["connect_args"] = {"timeout": 10}
+        options["skip_autocommit_rollback"] = True
+        return options
+    # MariaDB's default would hold a snapshot through a whole job; PostgreSQL's default is this already.
+    options["isolation_level"] = "READ COMMITTED"
+    options["connect_args"] = {"connect_timeout": config.db_connect_timeout_seconds}
+    if "mysql" in config.database_url.split(":", 1)[0]:
+        options["connect_args"] |= {
+            "read_timeout": 60,
+            "write_timeout": 60,
+            "init_command": "SET time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,ONLY_FULL_GROUP_BY'",
+        }
+    else:
+        options["connect_args"]["options"] = "-c timezone=utc -c lock_timeout=15000 -c statement_timeout=60000"
+    return options
+
+
+def prepare_engine(engine: Engine) -> None:
+    """SQLite as Spotkeeper needs it: write-ahead log, foreign keys, full sync, honest transactions."""
+    if engine.dialect.name != "sqlite":
+        return
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # the driver would begin transactions by rules of its own
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        # Credentials live in this file: an acknowledged commit survives a power cut, and a deleted one is overwritten.
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA secure_delete=ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN" if _reads_only.get() else "BEGIN IMMEDIATE")

@@ -1,0 +1,33 @@
+"""What is true and stored: one class a file. Importing this package registers every table."""
+
+from app.models.account import Account
+from app.models.account_event import AccountEvent
+from app.models.account_lock import AccountLock
+from app.models.app_identity import AppIdentity
+from app.models.downtime import Downtime
+from app.models.experiment import Experiment
+from app.models.instance import Instance
+from app.models.instance_tag import InstanceTag
+from app.models.region_scan import RegionScan
+from app.models.run import Run
+from app.models.sign_in_attempt import SignInAttempt
+from app.models.system_log import SystemLog
+from app.models.user import User
+from app.models.user_session import UserSession
+
+__all__ = [
+    "Account",
+    "AccountEvent",
+    "AccountLock",
+    "AppIdentity",
+    "Downtime",
+    "Experiment",
+    "Instance",
+    "InstanceTag",
+    "RegionScan",
+    "Run",
+    "SignInAttempt",
+    "SystemLog",
+    "User",
+    "UserSession",
+]

@@ -1,0 +1,139 @@
+"""An AWS account that somebody connects, with how we reach it and how that goes."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.columns import ExactText, Json, UtcDateTime, enum_column
+from app.crypto import Place, keyring
+from app.database import Base
+from app.errors import FaultCode
+from app.models.mixins import Identified, Timestamped, utc_now
+from app.models.types import AccountHealth, AccountStatus, ConnectionMethod
+from app.models.user import User
+
+#: `account_id` with every digit taken out: empty exactly when it held nothing but digits, on all three databases.
+_WITHOUT_DIGITS = "account_id"
+for _digit in "0123456789":
+    _WITHOUT_DIGITS = f"replace({_WITHOUT_DIGITS}, '{_digit}', '')"
+
+
+class Account(Identified, Timestamped, Base):
+    __tablename__ = "accounts"
+    __table_args__ = (
+        sa.UniqueConstraint("user_id", "account_id"),
+        sa.CheckConstraint(f"length(account_id) = 12 AND {_WITHOUT_DIGITS} = ''", name="account_id_digits"),
+        sa.CheckConstraint(
+            "verified_account_id IS NULL OR verified_account_id = account_id", name="verified_is_account"
+        ),
+        sa.CheckConstraint(
+            "status NOT IN ('connected', 'active') OR verified_account_id IS NOT NULL",
+            name="working_is_verified",
+        ),
+        sa.CheckConstraint(
+            "connection_method <> 'iam_role' OR status NOT IN ('connected', 'active') OR role_arn IS NOT NULL",
+            name="role_has_arn",
+        ),
+        sa.CheckConstraint(
+            "connection_method <> 'access_keys' OR "
+            "(aws_access_key_id IS NOT NULL AND aws_secret_access_key IS NOT NULL)",
+            name="keys_are_present",
+        ),
+        sa.CheckConstraint("length(external_id) >= 32", name="external_id_length"),
+    )
+
+    user_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id", ondelete="RESTRICT"), index=True)
+    account_id: Mapped[str] = mapped_column(ExactText(12), index=True)
+    """AWS's id: twelve digits, as text because zeros may lead."""
+
+    verified_account_id: Mapped[str | None] = mapped_column(ExactText(12), unique=True)
+    """The same id once its owner has proved access: an account is connected at most once in an installation,
+    but a mere claim keeps nobody else out."""
+
+    account_name: Mapped[str] = mapped_column(sa.String(128))
+    connection_method: Mapped[ConnectionMethod] = mapped_column(enum_column(ConnectionMethod, "connection_method"))
+    status: Mapped[AccountStatus] = mapped_column(
+        enum_column(AccountStatus, "status"), default=AccountStatus.PENDING, index=True
+    )
+    health: Mapped[AccountHealth] = mapped_column(enum_column(AccountHealth, "health"), default=AccountHealth.UNKNOWN)
+
+    role_arn: Mapped[str | None] = mapped_column(ExactText(600))
+    external_id: Mapped[str] = mapped_column(ExactText(64), unique=True)
+    """Ours, 128 random bits, made once and never edited: what ties the customer's role to this row alone."""
+
+    _access_key_id: Mapped[str | None] = mapped_column("aws_access_key_id", sa.Text)
+    _secret_access_key: Mapped[str | None] = mapped_column("aws_secret_access_key", sa.Text)
+    access_key_hint: Mapped[str] = mapped_column(sa.String(4), default="")
+    """The last four characters of the key id, so that pages need not decrypt it."""
+
+    keys_changed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    region: Mapped[str] = mapped_column(sa.String(32), default="us-east-1")
+    """The home region: where STS and DescribeRegions are asked."""
+
+    partition: Mapped[str] = mapped_column(sa.String(16), default="aws")
+    account_metadata: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    """What verifying told us: the caller's ARN."""
+
+    error_code: Mapped[FaultCode | None] = mapped_column(enum_column(FaultCode, "error_code"))
+    error_message: Mapped[str] = mapped_column(sa.Text, default="")
+    """AWS's own words; ours and the remedy follow from `error_code`."""
+
+    refusals: Mapped[int] = mapped_column(default=0)
+    """How many times in a row AWS refused our identity; a working account fails at the third."""
+
+    version: Mapped[int] = mapped_column(default=1)
+    """Counts status changes; each is a compare-and-set on (id, status, version)."""
+
+    verified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_tried_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_good_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """End of the last discovery that read at least one region."""
+
+    next_due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    baseline_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the first complete discovery authorized what it found; later finds are unauthorized."""
+
+    instance_count: Mapped[int] = mapped_column(default=0)
+    """Instances seen by the last reading of each region."""
+
+    regions_read: Mapped[int] = mapped_column(default=0)
+    regions_enabled: Mapped[int] = mapped_column(default=0)
+
+    user: Mapped[User] = relationship(lazy="raise_on_sql")
+
+    def set_access_keys(self, access_key_id: str, secret_access_key: str) -> None:
+        """Seal both keys for this row; they can be opened from here only."""
+        self._access_key_id = keyring.encrypt(access_key_id, self.secret_place("aws_access_key_id"))
+        self._secret_access_key = keyring.encrypt(secret_access_key, self.secret_place("aws_secret_access_key"))
+        self.access_key_hint = access_key_id[-4:]
+        self.keys_changed_at = utc_now()
+
+    def open_access_keys(self) -> tuple[str, str]:
+        """The key id and the secret in clear, for a job about to call AWS.
+
+        Raises:
+            SecretError: a value does not open, or there is none.
+        """
+        return (
+            keyring.decrypt(self._access_key_id or "", self.secret_place("aws_access_key_id")),
+            keyring.decrypt(self._secret_access_key or "", self.secret_place("aws_secret_access_key")),
+        )
+
+    def forget_access_keys(self) -> None:
+        """Drop the ciphertexts, as when the account moves to a role."""
+        self._access_key_id = self._secret_access_key = self.keys_changed_at = None
+        self.access_key_hint = ""
+
+    def secret_place(self, column: str) -> Place:
+        """Where this row keeps the given secret."""
+        return Place(self.__tablename__, self.id, column)
+
+    @property
+    def is_working(self) -> bool:
+        return self.status in {AccountStatus.CONNECTED, AccountStatus.ACTIVE}
+
+    def __repr__(self) -> str:
+        return f"<Account {self.id} {self.account_id} {self.status}>"

@@ -1,0 +1,93 @@
+"""An EC2 instance as AWS last described it, and whether somebody authorized it."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.columns import ExactText, Json, UtcDateTime, enum_column
+from app.database import Base
+from app.models.account import Account
+from app.models.mixins import Identified, Timestamped, utc_now
+from app.models.types import AuthStatus
+from app.models.user import User
+
+#: Our own word for an instance that a complete reading of its region no longer shows.
+MISSING = "missing"
+
+
+class Instance(Identified, Timestamped, Base):
+    __tablename__ = "instances"
+    __table_args__ = (
+        sa.UniqueConstraint("account_id", "instance_id"),
+        sa.CheckConstraint(f"(state = '{MISSING}') = (missing_since IS NOT NULL)", name="missing_has_time"),
+        # What the list sorts and pages by, for one account's owner and for everybody's.
+        sa.Index(None, "account_id", "name_key", "id"),
+        sa.Index(None, "account_id", "region"),
+        sa.Index(None, "name_key", "id"),
+        sa.Index(None, "instance_id", "id"),
+        sa.Index(None, "instance_type", "id"),
+        sa.Index(None, "region", "id"),
+        sa.Index(None, "state", "id"),
+        sa.Index(None, "auth_status", "id"),
+        sa.Index(None, "first_seen_at", "id"),
+        sa.Index(None, "private_ip"),
+        sa.Index(None, "public_ip"),
+    )
+
+    account_id: Mapped[int] = mapped_column(sa.ForeignKey("accounts.id", ondelete="CASCADE"))
+    instance_id: Mapped[str] = mapped_column(ExactText(32))
+    """EC2's id, `i-...`."""
+
+    instance_type: Mapped[str] = mapped_column(ExactText(64))
+    state: Mapped[str] = mapped_column(ExactText(32))
+    """EC2's own word (unknown ones are kept), or `missing`."""
+
+    lifecycle: Mapped[str] = mapped_column(ExactText(64))
+    """`on-demand`, `spot`, or whatever else EC2 says."""
+
+    auth_status: Mapped[AuthStatus] = mapped_column(enum_column(AuthStatus, "auth_status"))
+    auth_reason: Mapped[str] = mapped_column(sa.String(500), default="")
+    auth_changed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    auth_changed_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("users.id", ondelete="SET NULL"), index=True)
+
+    region: Mapped[str] = mapped_column(ExactText(32))
+    availability_zone: Mapped[str] = mapped_column(ExactText(64), default="")
+    availability_zone_id: Mapped[str] = mapped_column(ExactText(32), default="")
+    """The zone's physical id (`use1-az4`): zone names differ between accounts."""
+
+    name: Mapped[str] = mapped_column(sa.String(256), default="")
+    name_key: Mapped[str] = mapped_column(ExactText(256), default="")
+    """The name as it is sorted and searched: case-folded, cut to fit."""
+
+    private_ip: Mapped[str] = mapped_column(ExactText(45), default="")
+    public_ip: Mapped[str] = mapped_column(ExactText(45), default="")
+    vpc_id: Mapped[str] = mapped_column(ExactText(64), default="")
+    subnet_id: Mapped[str] = mapped_column(ExactText(64), default="")
+    image_id: Mapped[str] = mapped_column(ExactText(64), default="")
+    platform: Mapped[str] = mapped_column(sa.String(128), default="")
+    usage_operation: Mapped[str] = mapped_column(ExactText(64), default="")
+    launched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """Last start; the first launch is `first_launched_at`."""
+
+    first_launched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the primary network interface was attached, which happens once."""
+
+    state_changed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    state_reason_code: Mapped[str] = mapped_column(sa.String(128), default="")
+    state_reason: Mapped[str] = mapped_column(sa.Text, default="")
+    first_seen_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    missing_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When a complete reading of the region first did not show it."""
+
+    content_hash: Mapped[str] = mapped_column(sa.String(64), default="")
+    """Of everything stored: an unchanged instance is not written."""
+
+    instance_metadata: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+
+    account: Mapped[Account] = relationship(lazy="raise_on_sql")
+    auth_changed_by: Mapped[User | None] = relationship(lazy="raise_on_sql")
+
+    def __repr__(self) -> str:
+        return f"<Instance {self.id} {self.instance_id} {self.state}>"

@@ -1,0 +1,109 @@
+"""The fixed vocabularies that columns are held to; what AWS may extend (states, lifecycles) stays text."""
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a user may do, least first."""
+
+    CLIENT = "client"
+    ADMIN = "admin"
+    SUPER_ADMIN = "super_admin"
+
+    @property
+    def rank(self) -> int:
+        return list(Role).index(self)
+
+    def includes(self, other: "Role") -> bool:
+        """Whether this role may do all that the other may."""
+        return self.rank >= other.rank
+
+
+class ConnectionMethod(StrEnum):
+    IAM_ROLE = "iam_role"
+    ACCESS_KEYS = "access_keys"
+
+
+class AccountStatus(StrEnum):
+    PENDING = "pending"
+    """No proof yet that we may read it."""
+    CONNECTED = "connected"
+    """Verified: the credentials work, and belong to the account that was named."""
+    ACTIVE = "active"
+    """At least one region was read to its end."""
+    FAILED = "failed"
+    """AWS refuses us; what was read before is kept."""
+
+
+class AccountHealth(StrEnum):
+    """How the last try went, beside the status: a hiccup changes this, never the status."""
+
+    UNKNOWN = "unknown"
+    OK = "ok"
+    PARTIAL = "partial"
+    """Some regions were not read."""
+    UNAVAILABLE = "unavailable"
+    """The trouble is ours or AWS's, not the account's."""
+    REFUSED = "refused"
+    """AWS said no."""
+
+
+class RegionResult(StrEnum):
+    """What became of the last try to read a region. Anything but READ changes no instance."""
+
+    READ = "read"
+    DENIED_IAM = "denied_iam"
+    DENIED_SCP = "denied_scp"
+    NOT_OPTED_IN = "not_opted_in"
+    THROTTLED = "throttled"
+    UNREACHABLE = "unreachable"
+    MALFORMED = "malformed"
+    ERROR = "error"
+
+
+class AuthStatus(StrEnum):
+    AUTHORIZED = "authorized"
+    UNAUTHORIZED = "unauthorized"
+
+
+class RunKind(StrEnum):
+    """What a job does; each has a handler in tasks/."""
+
+    VERIFY_ACCOUNT = "verify_account"
+    DISCOVER_ACCOUNT = "discover_account"
+    CHECK_IDENTITY = "check_identity"
+    PRUNE = "prune"
+
+
+class RunState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+    @property
+    def is_over(self) -> bool:
+        return self in {RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELED}
+
+
+class LogLevel(StrEnum):
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Decision(StrEnum):
+    SWITCH = "switch"
+    HOLD = "hold"
+
+
+class DowntimeCause(StrEnum):
+    SPOT_INTERRUPTION = "spot_interruption"
+    STATUS_CHECK = "status_check"
+    HOST_RETIREMENT = "host_retirement"
+    STOPPED = "stopped"
+    TERMINATED = "terminated"
+    CAPACITY = "capacity"
+    UNKNOWN = "unknown"

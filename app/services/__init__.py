@@ -1,0 +1,1 @@
+"""What the product does: queries and commands by noun. Services flush, and never commit."""

@@ -1,0 +1,1 @@
+"""What runs later: ids in, one service call, commit."""
