@@ -1,0 +1,1 @@
+"""AWS accounts: connecting, verifying, listing, changing; one module a deed."""

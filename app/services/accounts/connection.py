@@ -1,0 +1,67 @@
+"""How an account is reached: everything a job needs to call AWS for it, taken out of the database beforehand.
+
+A job loads this, ends its transaction, and only then talks to AWS: nothing is locked while the network is waited for.
+"""
+
+from dataclasses import dataclass
+
+from app.aws.credentials import CredentialProvider, Credentials, FixedCredentials
+from app.database import db
+from app.errors import AwsFault, FaultCode, NotFoundError, SecretError
+from app.models import Account
+from app.models.types import ConnectionMethod
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One account's way in. Keys are in clear here, behind a masked repr, and live as long as the job."""
+
+    account_pk: int
+    aws_account_id: str
+    method: ConnectionMethod
+    region: str
+    role_arn: str
+    external_id: str
+    keys: Credentials | None
+
+    @property
+    def session_name(self) -> str:
+        """What the customer's CloudTrail shows: us, and the row it was for."""
+        return f"spotkeeper-{self.account_pk}"
+
+    def provider(self) -> CredentialProvider:
+        """Credentials for one job: the keys, or sessions of the role, renewed in time."""
+        from app.aws.assumed_role import AssumedRole  # boto3 stays out of the web process
+
+        if self.keys is not None:
+            return FixedCredentials(self.keys)
+        return AssumedRole(self.role_arn, self.external_id, self.session_name)
+
+
+def load_connection(account_pk: int) -> Connection:
+    """Read an account's connection, opening its keys.
+
+    Raises:
+        NotFoundError: the account is gone.
+        AwsFault: UNREADABLE_SECRET when the keys do not open, ACCESS_DENIED when no role has been named.
+    """
+    account = db.session.get(Account, account_pk, populate_existing=True)
+    if account is None:
+        raise NotFoundError("The account was disconnected.")
+    keys = None
+    if account.connection_method is ConnectionMethod.ACCESS_KEYS:
+        try:
+            keys = Credentials(*account.open_access_keys())
+        except SecretError as error:
+            raise AwsFault(FaultCode.UNREADABLE_SECRET, str(error)) from None
+    elif not account.role_arn:
+        raise AwsFault(FaultCode.ACCESS_DENIED, "No role has been named yet.")
+    return Connection(
+        account_pk=account.id,
+        aws_account_id=account.account_id,
+        method=account.connection_method,
+        region=account.region,
+        role_arn=account.role_arn or "",
+        external_id=account.external_id,
+        keys=keys,
+    )

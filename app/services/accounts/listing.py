@@ -1,0 +1,100 @@
+"""Reading accounts: always through what the viewer may see."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.orm import joinedload
+
+from app.database import db
+from app.errors import NotFoundError
+from app.models import Account, AccountEvent, RegionScan, Run, User
+from app.models.types import AccountHealth, AccountStatus, RunState
+from app.services.scope import visible_accounts
+
+#: How many of the newest rows of history and of runs an account's page shows.
+HISTORY_LENGTH = 50
+RUNS_LENGTH = 10
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    """An account in the list, with the run under way, if any."""
+
+    account: Account
+    run: Run | None
+
+
+def list_accounts(
+    viewer: User, *, status: AccountStatus | None = None, health: AccountHealth | None = None, q: str = ""
+) -> Sequence[AccountRow]:
+    """The viewer's accounts by name, each with its active run.
+
+    `q` finds part of a name, or the beginning of an AWS account id.
+    """
+    query = (
+        sa.select(Account, Run)
+        .where(visible_accounts(viewer))
+        .outerjoin(Run, sa.and_(Run.account_id == Account.id, Run.active_key.is_not(None), _is_first_active()))
+        .options(joinedload(Account.user))
+        .order_by(sa.func.lower(Account.account_name), Account.id)
+    )
+    if status:
+        query = query.where(Account.status == status)
+    if health:
+        query = query.where(Account.health == health)
+    if q:
+        name = sa.func.lower(Account.account_name).contains(q.lower(), autoescape=True)
+        query = query.where(name | Account.account_id.startswith(q, autoescape=True))
+    return [AccountRow(account, run) for account, run in db.session.execute(query)]
+
+
+def _is_first_active() -> sa.ColumnElement[bool]:
+    """Of two active runs (a discovery waiting for a verification to end) only the one that came first."""
+    other = sa.orm.aliased(Run)
+    return ~sa.exists().where(other.account_id == Run.account_id, other.active_key.is_not(None), other.id < Run.id)
+
+
+def get_account(viewer: User, account_pk: int) -> Account:
+    """One account of the viewer's.
+
+    Raises:
+        NotFoundError: there is none, or it is somebody else's.
+    """
+    account = db.session.scalar(
+        sa.select(Account).where(Account.id == account_pk, visible_accounts(viewer)).options(joinedload(Account.user))
+    )
+    if account is None:
+        raise NotFoundError("There is no such account.")
+    return account
+
+
+def list_region_scans(account: Account) -> Sequence[RegionScan]:
+    """Every region of the account by name."""
+    return db.session.scalars(
+        sa.select(RegionScan).where(RegionScan.account_id == account.id).order_by(RegionScan.region)
+    ).all()
+
+
+def list_events(account: Account) -> Sequence[AccountEvent]:
+    """The history of the account's status, newest first."""
+    return db.session.scalars(
+        sa.select(AccountEvent)
+        .where(AccountEvent.account_id == account.id)
+        .options(joinedload(AccountEvent.actor))
+        .order_by(AccountEvent.id.desc())
+        .limit(HISTORY_LENGTH)
+    ).all()
+
+
+def list_runs(account: Account) -> Sequence[Run]:
+    """The account's latest runs, newest first; those under way among them."""
+    return db.session.scalars(
+        sa.select(Run).where(Run.account_id == account.id).order_by(Run.id.desc()).limit(RUNS_LENGTH)
+    ).all()
+
+
+def active_run(runs: Sequence[Run]) -> Run | None:
+    """Of the given runs the one that is at work, or waits its turn."""
+    active = [run for run in runs if not run.state.is_over]
+    return min(active, key=lambda run: (run.state is not RunState.RUNNING, run.id), default=None)

@@ -1,0 +1,87 @@
+"""Proving that an account is its owner's, and that we may read it."""
+
+from datetime import timedelta
+
+from sqlalchemy.exc import IntegrityError
+
+from app.aws.identity import VerifiedConnection
+from app.database import database_now, db
+from app.errors import AwsFault, FaultCode
+from app.models import Account, Run
+from app.models.types import AccountHealth, AccountStatus, ConnectionMethod, RunKind
+from app.services import runs
+from app.services.accounts.connection import Connection
+from app.services.accounts.status import record_fault, set_standing
+from app.services.runs import Lease, Outcome
+
+#: IAM is eventually consistent: a role made a moment ago can be refused for about a minute.
+NEW_ROLE_PATIENCE = timedelta(seconds=90)
+NEW_ROLE_RETRY_SECONDS = 8
+
+
+def prove_connection(connection: Connection) -> VerifiedConnection:
+    """Ask AWS for every proof there is; no database in here.
+
+    Raises:
+        AwsFault: the first proof that failed.
+    """
+    from app.aws import identity  # boto3 stays out of the web process
+
+    if connection.keys is not None:
+        return identity.verify_keys(connection.keys, connection.aws_account_id, connection.region)
+    return identity.verify_role(
+        connection.role_arn, connection.external_id, connection.aws_account_id, connection.session_name
+    )
+
+
+def record_proof(lease: Lease, verified: VerifiedConnection) -> Outcome:
+    """Note a proved connection and have its instances discovered."""
+    lease.hold()
+    account = db.session.get_one(Account, lease.account_pk)
+    account.verified_account_id = account.account_id
+    try:
+        with db.session.begin_nested():
+            db.session.flush()
+    except IntegrityError:
+        # Proved by two owners: the one who came first keeps it, and the other is not told whose it is.
+        db.session.refresh(account)
+        return record_refusal(lease, AwsFault(FaultCode.ACCOUNT_TAKEN))
+    now = database_now()
+    account.verified_at = account.last_tried_at = account.next_due_at = now
+    account.refusals = 0
+    account.partition = verified.identity.partition
+    account.account_metadata = {**account.account_metadata, "caller_arn": verified.identity.arn}
+    is_new = not account.is_working
+    set_standing(
+        account,
+        status=AccountStatus.CONNECTED if is_new else account.status,
+        health=AccountHealth.OK if is_new or account.health is not AccountHealth.PARTIAL else account.health,
+        note="Verified: AWS let us in, and the account is the one that was named.",
+    )
+    runs.enqueue(RunKind.DISCOVER_ACCOUNT, account=account)
+    return Outcome.succeeded({"caller_arn": verified.identity.arn})
+
+
+def record_refusal(lease: Lease, fault: AwsFault) -> Outcome:
+    """Note a proof that failed; a role too young to be known yet is asked for again, not called failed."""
+    lease.hold()
+    account = db.session.get_one(Account, lease.account_pk)
+    if is_waiting_for_role(account, fault) and _is_recent(lease):
+        account.last_tried_at = database_now()
+        return Outcome.again(in_seconds=NEW_ROLE_RETRY_SECONDS, text="Waiting for AWS to know the role")
+    record_fault(account, fault)
+    return Outcome.failed(fault.code, str(fault))
+
+
+def is_waiting_for_role(account: Account, fault: AwsFault) -> bool:
+    """Whether a denial may only mean that the role has just been made."""
+    return (
+        fault.code is FaultCode.ACCESS_DENIED
+        and account.connection_method is ConnectionMethod.IAM_ROLE
+        and account.status is AccountStatus.PENDING
+    )
+
+
+def _is_recent(lease: Lease) -> bool:
+    run = db.session.get_one(Run, lease.run_id)
+    return database_now() - run.created_at < NEW_ROLE_PATIENCE
