@@ -106,6 +106,42 @@ def own_transaction() -> Iterator[Session]:
         _reads_only.reset(token)
 
 
+#: What the three databases say when a short transaction merely came at a bad moment.
+_TRANSIENT = frozenset({"40001", "40P01", "55P03", 1213, 1205, "SQLITE_BUSY", "SQLITE_LOCKED"})
+
+
+def is_transient(error: sa.exc.DBAPIError) -> bool:
+    """Whether the same transaction may well succeed when tried again: deadlock, serialization, lock time-out."""
+    driver_error = error.orig
+    codes = (
+        getattr(driver_error, "sqlstate", None),
+        getattr(driver_error, "sqlite_errorname", None),
+        *(getattr(driver_error, "args", ())[:1]),
+    )
+    return any(code in _TRANSIENT or str(code).startswith("SQLITE_BUSY") for code in codes)
+
+
+def retry_transient(work: Callable[P, R]) -> Callable[P, R]:
+    """Run a function again (five times at most) when the database gave its transaction up for another's sake.
+
+    Only for functions that begin and commit their own transaction, and do nothing else that could be doubled.
+    """
+
+    @functools.wraps(work)
+    def retrying(*args: P.args, **kwargs: P.kwargs) -> R:
+        for tries in range(1, 5):
+            try:
+                return work(*args, **kwargs)
+            except sa.exc.DBAPIError as error:
+                if not is_transient(error):
+                    raise
+                # Unequal waits, so that two who met do not meet again.
+                time.sleep(tries * (0.01 + secrets.randbelow(40) / 1000))
+        return work(*args, **kwargs)
+
+    return retrying
+
+
 def commits(view: Callable[P, R]) -> Callable[P, R]:
     """Commit the session when the view returns; what raises is rolled back with the request."""
 
@@ -166,7 +202,6 @@ def engine_options(config: Config) -> dict[str, Any]:
     }
     if config.is_sqlite:
         options["connect_args"] = {"timeout": 10}
-        options["skip_autocommit_rollback"] = True
         return options
     # MariaDB's default would hold a snapshot through a whole job; PostgreSQL's default is this already.
     options["isolation_level"] = "READ COMMITTED"
