@@ -1,0 +1,111 @@
+"""Claims a run for one worker: one conditional UPDATE, and the account's lock."""
+
+import secrets
+from datetime import datetime, timedelta
+from typing import cast
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from app.database import database_now, own_transaction, retry_transient
+from app.errors import FaultCode
+from app.models import AccountLock, Run
+from app.models.types import RunState
+from app.services.runs.lease import Lease, update_one
+
+#: After so many claims a run is parked as failed: it may be what kills its workers.
+MAX_ATTEMPTS = 5
+
+
+def is_claimable(now: datetime) -> sa.ColumnElement[bool]:
+    """Queued and due, or running without a sign of life until its lease ended."""
+    return sa.or_(
+        sa.and_(Run.state == RunState.QUEUED, Run.due_at <= now),
+        sa.and_(Run.state == RunState.RUNNING, Run.lease_until < now),
+    )
+
+
+@retry_transient
+def claim(run_id: int, worker: str, *, seconds: float = 60) -> Lease | None:
+    """Take the run for `seconds` in an own transaction, or None: not due, not there, over, or somebody else's.
+
+    A run whose account another live run holds stays as it was: the other's end rings for it, and so does the reaper.
+    """
+    token = secrets.token_hex(16)
+    with own_transaction() as session:
+        now = database_now(session)
+        until = now + timedelta(seconds=seconds)
+        claimed = update_one(
+            session,
+            sa.update(Run)
+            .where(Run.id == run_id, is_claimable(now))
+            .values(
+                state=RunState.RUNNING,
+                token=token,
+                lease_until=until,
+                attempt=Run.attempt + 1,
+                worker=worker[:128],
+                started_at=now,
+                progress_done=0,
+                progress_total=0,
+                progress_text="",
+            ),
+        )
+        if not claimed:
+            return None
+        run = session.get_one(Run, run_id)
+        if run.attempt > MAX_ATTEMPTS:
+            _park(run, now)
+            return None
+        if run.account_id is not None and not _lock_account(session, run.account_id, token, now, until):
+            _put_back(run)
+            return None
+        return Lease(
+            session.get_bind().engine,
+            run_id=run.id,
+            token=token,
+            kind=run.kind,
+            account_pk=run.account_id,
+            attempt=run.attempt,
+            requested_by_id=run.requested_by_id,
+            seconds=seconds,
+        )
+
+
+def _lock_account(session: Session, account_pk: int, token: str, now: datetime, until: datetime) -> bool:
+    taken = update_one(
+        session,
+        sa.update(AccountLock)
+        .where(AccountLock.account_id == account_pk, AccountLock.lease_until <= now)
+        .values(token=token, lease_until=until),
+    )
+    if taken:
+        return True
+    # Either somebody holds it, or the account was never locked. The row then stays for good: releasing only ends its
+    # lease, because deleting and inserting one key from many sides is what deadlocks on MariaDB.
+    table = cast(sa.Table, AccountLock.__table__)
+    values = {"account_id": account_pk, "token": token, "lease_until": until}
+    if session.get_bind().dialect.name == "mysql":
+        session.execute(mysql.insert(table).values(values).on_duplicate_keyupdate_one({"token": table.c.token}))
+    else:
+        insert = (postgresql if session.get_bind().dialect.name == "postgresql" else sqlite).insert(table)
+        session.execute(insert.values(values).on_conflict_do_nothing())
+    return session.scalar(sa.select(AccountLock.token).where(AccountLock.account_id == account_pk)) == token
+
+
+def _put_back(run: Run) -> None:
+    """As if nobody had looked: waiting for one's turn is not an attempt."""
+    run.state = RunState.QUEUED
+    run.token = run.lease_until = run.started_at = None
+    run.worker = ""
+    run.attempt -= 1
+
+
+def _park(run: Run, now: datetime) -> None:
+    run.attempt = MAX_ATTEMPTS
+    run.state = RunState.FAILED
+    run.token = run.lease_until = run.active_key = None
+    run.finished_at = now
+    run.error_code = FaultCode.INTERNAL
+    run.error_message = f"Given up after {MAX_ATTEMPTS} attempts; the last worker to hold it did not finish it."

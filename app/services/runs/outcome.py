@@ -1,0 +1,32 @@
+"""What a job's handler says at its end."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.errors import FaultCode
+from app.models.types import RunState
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Made by `succeeded`, `failed` or `again`; `summary` is stored as JSON beside the run."""
+
+    state: RunState
+    summary: dict[str, Any] = field(default_factory=dict)
+    code: FaultCode | None = None
+    message: str = ""
+    in_seconds: float = 0
+
+    @classmethod
+    def succeeded(cls, summary: dict[str, Any] | None = None) -> "Outcome":
+        return cls(RunState.SUCCEEDED, summary or {})
+
+    @classmethod
+    def failed(cls, code: FaultCode, message: str, summary: dict[str, Any] | None = None) -> "Outcome":
+        return cls(RunState.FAILED, summary or {}, code, message)
+
+    @classmethod
+    def again(cls, *, in_seconds: float, text: str = "") -> "Outcome":
+        """Queue the same run once more. It counts as an attempt: `lease.attempt` tells when to stop asking, and
+        after `MAX_ATTEMPTS` the run is parked as failed."""
+        return cls(RunState.QUEUED, message=text, in_seconds=in_seconds)
