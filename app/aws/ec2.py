@@ -116,7 +116,8 @@ class _Reading:
             read_timeout_seconds=self._read_timeout_seconds,
             call_seconds=self._call_seconds,
         )
-        ec2.meta.events.register("before-send", self._count)
+        # First in line, for the guard of the transport raises in the same event.
+        ec2.meta.events.register_first("before-send", self._count)
         return ec2
 
     def _count(self, **_: Any) -> None:

@@ -71,7 +71,8 @@ _NO_IDENTITY = (
     boto.RefreshWithMFAUnsupportedError,
 )
 _UNREACHABLE = (
-    boto.HTTPClientError,  # connect, read, proxy and TLS errors derive from it
+    boto.ConnectionError,  # connecting, proxies, TLS
+    boto.HTTPClientError,  # reading
     boto.IncompleteReadError,
     CallTimeoutError,
 )
@@ -82,7 +83,8 @@ _PARSING = (ResponseParserError, MalformedAnswerError, ValueError, LookupError, 
 _STAMP = re.compile(r"\b\d{8}T\d{6}Z\b")
 _SIGNED_REQUEST = re.compile(r"The (?:Canonical String|String-to-Sign).*", re.DOTALL)
 _KEY_ID = re.compile(r"\b(A[A-Z]{3})[A-Z0-9]{12,}([A-Z0-9]{4})\b")
-_TOKEN = re.compile(r"(?=[^\s:]*\d)[A-Za-z0-9+/=_-]{40,}")
+#: An ARN is told who was refused what, and stays; any other long run of letters may be a token.
+_ARN_OR_TOKEN = re.compile(r"(arn:aws[a-z-]*:[a-z0-9-]+:\S+)|[A-Za-z0-9+/=_-]{40,}")
 
 
 def is_throttle(aws_code: str | None) -> bool:
@@ -206,5 +208,5 @@ def _clean(message: str) -> str:
     """AWS's words on one line, without signed requests, encoded blobs, and all but the ends of key ids."""
     message = _SIGNED_REQUEST.sub("", message)
     message = _KEY_ID.sub(r"\1…\2", message)
-    message = _TOKEN.sub("…", message)
+    message = _ARN_OR_TOKEN.sub(lambda match: match[1] or "…", message)
     return " ".join("".join(c if c.isprintable() else " " for c in message).split())[:500]

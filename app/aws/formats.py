@@ -99,8 +99,8 @@ def _role_arn_mistake(arn: str) -> str:
             "The ARN has a character that only looks right, or cannot be seen. "
             "Copy it from the IAM console again instead of from a document or a chat."
         )
-    if arn[0] in "\"'<`" or arn[-1] in "\"'>`,;":
-        return "Paste the ARN without quotation marks, brackets or a comma around it."
+    if arn[0] in "\"'<`" or arn[-1] in "\"'>`;":
+        return "Paste the ARN without quotation marks, brackets or a semicolon around it."
     if re.fullmatch(r"[0-9]{12}", arn):
         return f"This is an account id. The role's ARN is needed; it looks like {ROLE_ARN_EXAMPLE}."
     if not arn.startswith("arn:"):

@@ -1,0 +1,84 @@
+"""A whole connection against moto's server: install the template, assume its role, list regions, read instances."""
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from app.aws.cloudformation import role_template
+from app.aws.credentials import Credentials
+from app.aws.ec2 import read_region
+from app.aws.identity import assume_role, get_app_identity, get_caller_identity, verify_keys
+from app.aws.records import RegionRead
+from app.aws.regions import list_regions
+from app.errors import AwsFault, FaultCode
+
+ACCOUNT = "123456789012"  # moto's own
+
+
+@pytest.fixture(scope="module")
+def moto():
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def aws(moto, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", moto)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s" * 40)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+    def client(service):
+        return boto3.client(service, region_name="us-east-1")
+
+    return client
+
+
+class TestAnAccount:
+    def test_the_template_installs_a_role_through_which_instances_are_read(self, aws):
+        cloudformation, ec2 = aws("cloudformation"), aws("ec2")
+        stack = cloudformation.create_stack(
+            StackName="spotkeeper-access",
+            TemplateBody=role_template(ACCOUNT, get_app_identity().arn),
+            Parameters=[{"ParameterKey": "ExternalId", "ParameterValue": "0123456789abcdef"}],
+            Capabilities=["CAPABILITY_NAMED_IAM"],
+        )
+        (output,) = cloudformation.describe_stacks(StackName=stack["StackId"])["Stacks"][0]["Outputs"]
+        image = ec2.describe_images()["Images"][0]["ImageId"]
+        tags = [{"Key": "Name", "Value": "=1+1 <script> 🦊"}, {"Key": "long", "Value": "x" * 256}]
+        made = ec2.run_instances(
+            ImageId=image,
+            InstanceType="t3.micro",
+            MinCount=12,
+            MaxCount=12,
+            TagSpecifications=[{"ResourceType": "instance", "Tags": tags}],
+        )
+        ids = {instance["InstanceId"] for instance in made["Instances"]}
+
+        credentials = assume_role(output["OutputValue"], "0123456789abcdef", "run-1")
+        identity = get_caller_identity(credentials, "us-east-1")
+        regions = list_regions(credentials, "us-east-1")
+        read = read_region(credentials, "us-east-1")
+
+        assert output["OutputValue"] == f"arn:aws:iam::{ACCOUNT}:role/SpotkeeperReadOnly"
+        assert (identity.account_id, identity.is_assumed_role) == (ACCOUNT, True)
+        assert "us-east-1" in {region.name for region in regions if region.is_enabled}
+        assert isinstance(read, RegionRead)
+        assert {record.instance_id for record in read.instances} == ids
+        assert {record.name for record in read.instances} == {"=1+1 <script> 🦊"}
+        assert {record.lifecycle for record in read.instances} == {"on-demand"}
+        assert read_region(credentials, "us-east-1").instances == read.instances
+        assert read_region(credentials, "eu-west-1") == RegionRead("eu-west-1", (), 1, 1)
+
+    def test_a_users_keys_are_verified(self, aws):
+        iam = aws("iam")
+        iam.create_user(UserName="keeper")
+        key = iam.create_access_key(UserName="keeper")["AccessKey"]
+        credentials = Credentials(key["AccessKeyId"], key["SecretAccessKey"])
+        assert verify_keys(credentials, ACCOUNT, "us-east-1").identity.arn.endswith(":user/keeper")
+        with pytest.raises(AwsFault) as caught:
+            verify_keys(credentials, "999999999999", "us-east-1")
+        assert caught.value.code is FaultCode.ACCOUNT_MISMATCH

@@ -1,0 +1,176 @@
+"""The policies and the template, as a customer would install them."""
+
+import json
+import shlex
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import yaml
+
+from app.aws.cloudformation import (
+    OPTIONAL_ACTIONS,
+    READ_ACTIONS,
+    as_json,
+    cli_command,
+    permission_policy,
+    principal_patterns,
+    quick_create_url,
+    role_template,
+    trust_policy,
+)
+from app.aws.formats import PARTITIONS
+
+EXTERNAL_ID = "0123456789abcdef0123456789abcdef"
+SESSION = "arn:aws:sts::111122223333:assumed-role/spotkeeper-app/i-0abc"
+
+
+class _Template(yaml.SafeLoader):
+    """Reads !Ref, !Sub and the like as {tag: value}."""
+
+
+def _tag(loader, suffix, node):
+    if isinstance(node, yaml.ScalarNode):
+        return {suffix: loader.construct_scalar(node)}
+    return {suffix: loader.construct_sequence(node)}
+
+
+_Template.add_multi_constructor("!", _tag)
+
+
+def read(template):
+    return yaml.load(template, _Template)
+
+
+class TestTrust:
+    def test_it_asks_for_the_external_id_and_for_this_installation(self):
+        policy = trust_policy("111122223333", SESSION, EXTERNAL_ID)
+        (statement,) = policy["Statement"]
+        assert statement["Principal"] == {"AWS": "arn:aws:iam::111122223333:root"}
+        assert statement["Action"] == "sts:AssumeRole"
+        assert statement["Condition"] == {
+            "StringEquals": {"sts:ExternalId": EXTERNAL_ID},
+            "ArnLike": {
+                "aws:PrincipalArn": [
+                    "arn:aws:iam::111122223333:role/spotkeeper-app",
+                    "arn:aws:iam::111122223333:role/*/spotkeeper-app",
+                ]
+            },
+        }
+
+    @pytest.mark.parametrize(
+        ("arn", "patterns"),
+        [
+            (None, ()),
+            ("arn:aws:iam::111122223333:root", ()),
+            ("arn:aws:sts::111122223333:federated-user/x", ()),
+            ("arn:aws:iam::111122223333:user/ops/keeper", ("arn:aws:iam::111122223333:user/ops/keeper",)),
+            ("arn:aws:iam::111122223333:user/x'\n  - '*", ()),
+        ],
+    )
+    def test_it_names_only_principals_that_can_be_named(self, arn, patterns):
+        assert principal_patterns(arn) == patterns
+
+    @pytest.mark.parametrize(
+        ("account", "external_id", "partition"),
+        [
+            ("11112222333", EXTERNAL_ID, "aws"),
+            ("111122223333", "a b", "aws"),
+            ("111122223333", EXTERNAL_ID, "mars"),
+        ],
+    )
+    def test_nothing_of_a_wrong_shape_gets_in(self, account, external_id, partition):
+        with pytest.raises(ValueError):
+            trust_policy(account, None, external_id, partition)
+
+
+class TestPermissions:
+    def test_it_can_only_read(self):
+        (statement,) = permission_policy(extra=OPTIONAL_ACTIONS)["Statement"]
+        assert statement["Action"] == [*READ_ACTIONS, *OPTIONAL_ACTIONS]
+        verbs = {action.split(":")[1] for action in statement["Action"]}
+        assert all(verb.startswith(("Describe", "Get", "List")) for verb in verbs)
+        assert not any("*" in action for action in statement["Action"])
+
+    def test_nothing_else_can_be_asked_for(self):
+        with pytest.raises(ValueError, match="ec2:TerminateInstances"):
+            permission_policy(extra=["ec2:TerminateInstances"])
+
+    def test_it_fits_a_session_policy(self):
+        assert len(as_json(permission_policy(extra=OPTIONAL_ACTIONS), indent=None)) <= 2048
+
+
+class TestTemplate:
+    def test_it_says_the_same_as_the_policies(self):
+        role = read(role_template("111122223333", SESSION, EXTERNAL_ID))["Resources"]["Role"]["Properties"]
+        trust = json.loads(
+            json.dumps(role["AssumeRolePolicyDocument"])
+            .replace('{"Ref": "ExternalId"}', f'"{EXTERNAL_ID}"')
+            .replace('{"Sub": "arn:${AWS::Partition}:iam::111122223333:root"}', '"arn:aws:iam::111122223333:root"')
+        )
+        assert trust == trust_policy("111122223333", SESSION, EXTERNAL_ID)
+        assert role["Policies"][0]["PolicyDocument"] == permission_policy()
+
+    def test_it_asks_for_one_thing_and_tells_one(self):
+        template = read(role_template("111122223333", SESSION))
+        assert list(template["Parameters"]) == ["ExternalId"]
+        assert "NoEcho" not in template["Parameters"]["ExternalId"]
+        assert "Default" not in template["Parameters"]["ExternalId"]
+        assert list(template["Outputs"]) == ["RoleArn"]
+
+    def test_a_second_installation_takes_another_name(self):
+        template = read(role_template("111122223333", None, EXTERNAL_ID, role_name="SpotkeeperTwo"))
+        assert template["Mappings"]["Settings"]["Role"]["Name"] == "SpotkeeperTwo"
+        assert template["Parameters"]["ExternalId"]["Default"] == EXTERNAL_ID
+
+    def test_digits_stay_text(self):
+        template = read(role_template("000000000012", None, "00000000000000000000000000000012"))
+        assert template["Parameters"]["ExternalId"]["Default"] == "00000000000000000000000000000012"
+
+    @pytest.mark.parametrize("principal", [None, SESSION])
+    def test_the_linter_of_cloudformation_agrees(self, principal):
+        from cfnlint.api import lint_all
+
+        found = lint_all(role_template("111122223333", principal, EXTERNAL_ID))
+        assert [str(match) for match in found if match.rule.severity in {"error", "warning"}] == []
+
+    @pytest.mark.parametrize("name", ["", "two words", "x'\n  Evil: '", "a" * 65])
+    def test_no_name_can_add_a_line(self, name):
+        with pytest.raises(ValueError):
+            role_template("111122223333", None, EXTERNAL_ID, role_name=name)
+
+
+class TestLinks:
+    URL = "https://bucket.s3.amazonaws.com/spotkeeper role&1.yaml"
+
+    def test_it_fills_the_consoles_page(self):
+        link = quick_create_url(self.URL, "eu-central-1", "spotkeeper-access", EXTERNAL_ID)
+        parts = urlsplit(link)
+        assert (parts.hostname, parts.query) == ("eu-central-1.console.aws.amazon.com", "region=eu-central-1")
+        route, _, query = parts.fragment.partition("?")
+        assert route == "/stacks/quickcreate"
+        assert parse_qs(query) == {
+            "templateURL": [self.URL],
+            "stackName": ["spotkeeper-access"],
+            "param_ExternalId": [EXTERNAL_ID],
+        }
+
+    def test_each_partition_has_its_console_or_no_link(self):
+        hosts = {
+            name: quick_create_url(self.URL, partition.default_region, "s", EXTERNAL_ID, name)
+            for name, partition in PARTITIONS.items()
+        }
+        assert hosts["aws-cn"].startswith("https://cn-north-1.console.amazonaws.cn/")
+        assert hosts["aws-iso"] is None
+
+    @pytest.mark.parametrize("url", ["http://bucket/x", "javascript:alert(1)", "https://b/" + "x" * 1024])
+    def test_aws_would_not_take_other_addresses(self, url):
+        with pytest.raises(ValueError, match="https"):
+            quick_create_url(url, "us-east-1", "s", EXTERNAL_ID)
+
+
+class TestCommandLine:
+    def test_it_survives_a_shell(self):
+        words = shlex.split(cli_command("us-east-1", "a'b; rm -rf /"))
+        assert words[:3] == ["aws", "cloudformation", "create-stack"]
+        assert "ParameterKey=ExternalId,ParameterValue=a'b; rm -rf /" in words
+        assert words[-2:] == ["--capabilities", "CAPABILITY_NAMED_IAM"]
