@@ -13,11 +13,14 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, ParamSpec, TypeVar
 
+import pymysql
 import sqlalchemy as sa
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import event
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from app.config import Config
@@ -41,6 +44,9 @@ class Base(DeclarativeBase):
 
 
 db = SQLAlchemy(model_class=Base, disable_autonaming=True)
+
+#: What the doors take for "the database does not answer": gone, frozen, locked by another, or no free connection.
+DATABASE_TROUBLE = (OperationalError, InterfaceError, PoolTimeoutError)
 
 
 # --- ids ---------------------------------------------------------------------------------------------------
@@ -218,7 +224,11 @@ def engine_options(config: Config) -> dict[str, Any]:
 
 
 def prepare_engine(engine: Engine) -> None:
-    """SQLite as Spotkeeper needs it: write-ahead log, foreign keys, full sync, honest transactions."""
+    """SQLite as Spotkeeper needs it: write-ahead log, foreign keys, full sync, honest transactions. MariaDB and MySQL:
+    a broken CHECK is an IntegrityError, as everywhere else."""
+    if engine.dialect.name == "mysql":
+        # PyMySQL knows neither ER_CONSTRAINT_FAILED (MariaDB) nor ER_CHECK_CONSTRAINT_VIOLATED (MySQL).
+        pymysql.err.error_map.update(dict.fromkeys((4025, 3819), pymysql.err.IntegrityError))
     if engine.dialect.name != "sqlite":
         return
 

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from flask_login import UserMixin
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.columns import UtcDateTime, enum_column
+from app.columns import ExactText, UtcDateTime, enum_column
 from app.database import Base
 from app.models.mixins import Identified, Timestamped, utc_now
 from app.models.types import Role
@@ -19,10 +19,10 @@ class User(UserMixin, Identified, Timestamped, Base):  # type: ignore[misc]
         sa.CheckConstraint("email = lower(email) AND email <> ''", name="email_lower"),
     )
 
-    username: Mapped[str] = mapped_column(sa.String(64), unique=True)
+    username: Mapped[str] = mapped_column(ExactText(64), unique=True)
     """Lower case; what one signs in with (or with the e-mail address)."""
 
-    email: Mapped[str] = mapped_column(sa.String(254), unique=True)
+    email: Mapped[str] = mapped_column(ExactText(254), unique=True)
     password_hash: Mapped[str] = mapped_column(sa.String(255))
     role: Mapped[Role] = mapped_column(enum_column(Role, "role"), default=Role.CLIENT)
     is_enabled: Mapped[bool] = mapped_column(default=True)

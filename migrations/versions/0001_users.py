@@ -15,8 +15,8 @@ def upgrade() -> None:
     op.create_table(
         "users",
         sa.Column("id", columns.BigInt(), autoincrement=False, nullable=False),
-        sa.Column("username", sa.String(length=64), nullable=False),
-        sa.Column("email", sa.String(length=254), nullable=False),
+        sa.Column("username", columns.ExactText(64), nullable=False),
+        sa.Column("email", columns.ExactText(254), nullable=False),
         sa.Column("password_hash", sa.String(length=255), nullable=False),
         sa.Column(
             "role",

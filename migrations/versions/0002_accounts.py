@@ -122,7 +122,7 @@ def upgrade() -> None:
             name=op.f("ck_accounts_role_has_arn"),
         ),
         sa.CheckConstraint(
-            "length(account_id) = 12 AND replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(account_id, '0', ''), '1', ''), '2', ''), '3', ''), '4', ''), '5', ''), '6', ''), '7', ''), '8', ''), '9', '') = ''",
+            "length(account_id) = 12 AND length(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(account_id, '0', ''), '1', ''), '2', ''), '3', ''), '4', ''), '5', ''), '6', ''), '7', ''), '8', ''), '9', '')) = 0",
             name=op.f("ck_accounts_account_id_digits"),
         ),
         sa.CheckConstraint(

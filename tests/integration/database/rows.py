@@ -1,0 +1,108 @@
+"""A valid row of every table, and a second one that shares no key with it."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from app.database import db
+from app.models.types import (
+    AccountHealth,
+    AccountStatus,
+    AuthStatus,
+    ConnectionMethod,
+    Decision,
+    LogLevel,
+    RegionResult,
+    RunKind,
+    RunState,
+)
+
+NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+
+
+def rows(n: int) -> dict[str, dict[str, Any]]:
+    """Row number `n` (1 to 9) of each table, parents first; each refers to its parents' row of the same number."""
+    return {
+        "users": {"id": n, "username": f"user{n}", "email": f"user{n}@example.com", "password_hash": "x"},
+        "user_sessions": {"id": n, "user_id": n, "token_hash": f"hash{n}", "expires_at": NOON},
+        "sign_in_attempts": {"key_hash": f"hash{n}", "window_started_at": NOON},
+        "accounts": {
+            "id": n,
+            "user_id": n,
+            "account_id": str(n) * 12,
+            "verified_account_id": str(n) * 12,
+            "account_name": "Production",
+            "connection_method": ConnectionMethod.IAM_ROLE,
+            "status": AccountStatus.ACTIVE,
+            "role_arn": f"arn:aws:iam::{str(n) * 12}:role/Spotkeeper",
+            "external_id": str(n) * 32,
+        },
+        "account_events": {
+            "id": n,
+            "account_id": n,
+            "actor_id": n,
+            "status": AccountStatus.ACTIVE,
+            "health": AccountHealth.OK,
+            "message": "",
+        },
+        "account_locks": {"account_id": n, "token": "t", "lease_until": NOON},
+        "region_scans": {
+            "id": n,
+            "account_id": n,
+            "region": "eu-west-1",
+            "result": RegionResult.READ,
+            "since_at": NOON,
+        },
+        "app_identity": {"id": 1, "checked_at": NOON},
+        "instances": {
+            "id": n,
+            "account_id": n,
+            "instance_id": f"i-{n}",
+            "instance_type": "t3.micro",
+            "state": "running",
+            "lifecycle": "spot",
+            "auth_status": AuthStatus.AUTHORIZED,
+            "auth_changed_by_id": n,
+            "region": "eu-west-1",
+        },
+        "instance_tags": {"instance_pk": n, "key": "Name", "value": "web"},
+        "experiment_logs": {
+            "id": n,
+            "account_id": n,
+            "instance_pk": n,
+            "instance_id": f"i-{n}",
+            "decision": Decision.HOLD,
+            "reason": "",
+        },
+        "downtime_logs": {
+            "id": n,
+            "account_id": n,
+            "instance_pk": n,
+            "instance_id": f"i-{n}",
+            "region": "eu-west-1",
+            "started_at": NOON,
+        },
+        "system_logs": {"id": n, "component": "web", "level": LogLevel.INFO, "message": ""},
+        "runs": {
+            "id": n,
+            "kind": RunKind.DISCOVER_ACCOUNT,
+            "account_id": n,
+            "requested_by_id": n,
+            "state": RunState.QUEUED,
+            "active_key": f"discover_account:{n}",
+            "due_at": NOON,
+        },
+    }
+
+
+def insert(connection: Connection, table: str, values: dict[str, Any]) -> None:
+    connection.execute(sa.insert(db.metadata.tables[table]).values(values))
+
+
+def insert_rows(connection: Connection, n: int, *, only: tuple[str, ...] = ()) -> None:
+    """Insert row `n` of every table, or of those named; the table of one row gets it once."""
+    for table, values in rows(n).items():
+        if (not only or table in only) and not (table == "app_identity" and n > 1):
+            insert(connection, table, values)
