@@ -100,6 +100,10 @@ def replace_keys(account: Account, access_key_id: str, secret_access_key: str, *
 
 def _start_over(account: Account, actor: User, *, note: str) -> None:
     account.refusals = 0
+    active = runs.find_active_run(account)
+    if active is not None:
+        # It works with the credentials that are being replaced.
+        runs.cancel_run(viewer=actor, run_id=active.id)
     # A working account stays what it is until AWS has spoken; a failed one is in question again.
     status = account.status if account.is_working else AccountStatus.PENDING
     set_standing(account, status=status, health=account.health, note=note, actor=actor)

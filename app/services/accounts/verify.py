@@ -1,10 +1,10 @@
 """Proving that an account is its owner's, and that we may read it."""
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import IntegrityError
 
-from app.aws.identity import VerifiedConnection
 from app.database import database_now, db
 from app.errors import AwsFault, FaultCode
 from app.models import Account, Run
@@ -14,12 +14,15 @@ from app.services.accounts.connection import Connection
 from app.services.accounts.status import record_fault, set_standing
 from app.services.runs import Lease, Outcome
 
+if TYPE_CHECKING:
+    from app.aws.identity import VerifiedConnection
+
 #: IAM is eventually consistent: a role made a moment ago can be refused for about a minute.
 NEW_ROLE_PATIENCE = timedelta(seconds=90)
 NEW_ROLE_RETRY_SECONDS = 8
 
 
-def prove_connection(connection: Connection) -> VerifiedConnection:
+def prove_connection(connection: Connection) -> "VerifiedConnection":
     """Ask AWS for every proof there is; no database in here.
 
     Raises:
@@ -34,7 +37,7 @@ def prove_connection(connection: Connection) -> VerifiedConnection:
     )
 
 
-def record_proof(lease: Lease, verified: VerifiedConnection) -> Outcome:
+def record_proof(lease: Lease, verified: "VerifiedConnection") -> Outcome:
     """Note a proved connection and have its instances discovered."""
     lease.hold()
     account = db.session.get_one(Account, lease.account_pk)
