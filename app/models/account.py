@@ -10,7 +10,7 @@ from app.columns import ExactText, Json, UtcDateTime, enum_column
 from app.crypto import Place, keyring
 from app.database import Base
 from app.errors import FaultCode
-from app.models.mixins import Identified, Timestamped, utc_now
+from app.models.mixins import SEALED, Identified, Timestamped, utc_now
 from app.models.types import AccountHealth, AccountStatus, ConnectionMethod
 from app.models.user import User
 
@@ -64,8 +64,8 @@ class Account(Identified, Timestamped, Base):
     external_id: Mapped[str] = mapped_column(ExactText(64), unique=True)
     """Ours, 128 random bits, made once and never edited: what ties the customer's role to this row alone."""
 
-    _access_key_id: Mapped[str | None] = mapped_column("aws_access_key_id", sa.Text)
-    _secret_access_key: Mapped[str | None] = mapped_column("aws_secret_access_key", sa.Text)
+    _access_key_id: Mapped[str | None] = mapped_column("aws_access_key_id", sa.Text, info=SEALED)
+    _secret_access_key: Mapped[str | None] = mapped_column("aws_secret_access_key", sa.Text, info=SEALED)
     access_key_hint: Mapped[str] = mapped_column(sa.String(4), default="")
     """The last four characters of the key id, so that pages need not decrypt it."""
 

@@ -14,6 +14,10 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+#: `info` of a column that holds what `crypto.keyring` sealed: rotation and examination find their columns by it.
+SEALED = {"sealed": True}
+
+
 class Identified:
     """A primary key made by the application when the object is, not when it is flushed."""
 
