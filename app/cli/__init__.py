@@ -2,6 +2,10 @@
 
 from flask import Flask
 
+from app.cli import secrets, worker
+
 
 def register_commands(app: Flask) -> None:
     """Add every command group to the application."""
+    app.cli.add_command(secrets.group)
+    worker.register(app)

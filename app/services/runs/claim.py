@@ -87,7 +87,7 @@ def _lock_account(session: Session, account_pk: int, token: str, now: datetime, 
     table = cast(sa.Table, AccountLock.__table__)
     values = {"account_id": account_pk, "token": token, "lease_until": until}
     if session.get_bind().dialect.name == "mysql":
-        session.execute(mysql.insert(table).values(values).on_duplicate_keyupdate_one({"token": table.c.token}))
+        session.execute(mysql.insert(table).values(values).on_duplicate_key_update({"token": table.c.token}))
     else:
         insert = (postgresql if session.get_bind().dialect.name == "postgresql" else sqlite).insert(table)
         session.execute(insert.values(values).on_conflict_do_nothing())

@@ -32,16 +32,17 @@ def enqueue(
     key = f"{kind.value}:{account.id if account else 'all'}"
     due_at = database_now(session) + timedelta(seconds=in_seconds)
     requested_by_id = requested_by.id if requested_by else None
+    is_new = False
     while True:
         run = _find(session, key)
         if run is None:
+            is_new = True
             _insert(session, kind, key, due_at, account.id if account else None, requested_by_id)
             run = _find(session, key)
         if run is not None:
             break
         # The one that was in the way finished between the two statements: now there is room.
-    if run.state == RunState.QUEUED:
-        _bring_forward(session, run, due_at, requested_by_id)
+    if run.state == RunState.QUEUED and (is_new or _bring_forward(session, run, due_at, requested_by_id)):
         wake_after_commit(session, Wake(run.id, run.requested_by_id is not None))
     return run
 
@@ -77,11 +78,11 @@ def _insert(
     session.execute(statement)
 
 
-def _bring_forward(session: Session, run: Run, due_at: Any, requested_by_id: int | None) -> None:
-    """Make a queued run due no later than asked for, and a person's if a person asked."""
+def _bring_forward(session: Session, run: Run, due_at: Any, requested_by_id: int | None) -> bool:
+    """Make a queued run due no later than asked for, and a person's if a person asked; whether that changed it."""
     asks_more = run.due_at > due_at or (requested_by_id is not None and run.requested_by_id is None)
     if not asks_more:
-        return
+        return False
     session.execute(
         sa.update(Run)
         .where(Run.id == run.id, Run.state == RunState.QUEUED)
@@ -92,3 +93,4 @@ def _bring_forward(session: Session, run: Run, due_at: Any, requested_by_id: int
         .execution_options(synchronize_session=False)
     )
     session.refresh(run)
+    return True

@@ -27,6 +27,8 @@ def finish(lease: Lease, outcome: Outcome, *, session: Session | None = None) ->
     values: dict[str, Any] = {"state": outcome.state, "token": None, "lease_until": None, "summary": outcome.summary}
     if outcome.state == RunState.QUEUED:
         values |= {"due_at": now + timedelta(seconds=outcome.in_seconds), "progress_text": outcome.message[:200]}
+        if not outcome.is_attempt:
+            values["attempt"] = Run.attempt - 1
     else:
         values |= {
             "active_key": None,

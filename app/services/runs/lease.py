@@ -9,7 +9,7 @@ from sqlalchemy.engine import CursorResult, Engine
 from sqlalchemy.orm import Session
 
 from app.database import database_now, db, retry_transient
-from app.errors import LeaseLostError
+from app.errors import LeaseLostError, NotFoundError
 from app.models import AccountLock, Run
 from app.models.types import RunKind, RunState
 
@@ -42,6 +42,16 @@ class Lease:
         self.seconds = seconds
         self._engine = engine
         self._lost = threading.Event()
+
+    def require_account(self) -> int:
+        """The primary key of the account that this job is about.
+
+        Raises:
+            NotFoundError: it is about none.
+        """
+        if self.account_pk is None:
+            raise NotFoundError(f"Run {self.run_id} names no account")
+        return self.account_pk
 
     def hold(self) -> None:
         """Renew in the current session's transaction, or refuse: whatever is committed with it was ours to write.

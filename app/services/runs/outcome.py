@@ -16,6 +16,8 @@ class Outcome:
     code: FaultCode | None = None
     message: str = ""
     in_seconds: float = 0
+    is_attempt: bool = True
+    """Whether the run's attempt is used up by an `again`."""
 
     @classmethod
     def succeeded(cls, summary: dict[str, Any] | None = None) -> "Outcome":
@@ -27,6 +29,11 @@ class Outcome:
 
     @classmethod
     def again(cls, *, in_seconds: float, text: str = "") -> "Outcome":
-        """Queue the same run once more. It counts as an attempt: `lease.attempt` tells when to stop asking, and
-        after `MAX_ATTEMPTS` the run is parked as failed."""
-        return cls(RunState.QUEUED, message=text, in_seconds=in_seconds)
+        """Queue the same run once more: nothing is wrong, it is too early. It is no attempt, so the handler decides
+        when to stop asking (by the run's age)."""
+        return cls(RunState.QUEUED, message=text, in_seconds=in_seconds, is_attempt=False)
+
+    @classmethod
+    def broken(cls, attempt: int, text: str) -> "Outcome":
+        """Queue once more after a fault of ours, waiting twice as long each time; the attempt counts."""
+        return cls(RunState.QUEUED, message=text, in_seconds=2**attempt)

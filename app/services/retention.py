@@ -1,0 +1,40 @@
+"""What is deleted when it is old, apart from log lines: finished runs, and sessions nobody can use any more."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from app.database import own_transaction, retry_transient
+from app.models import Run, UserSession
+from app.models.types import RunState
+
+#: Rows a transaction: short enough that nobody waits for it.
+BATCH = 500
+
+
+def prune_runs(*, older_than: datetime) -> int:
+    """Delete the runs that ended before then, in transactions of their own; returns how many."""
+    is_over = Run.state.in_([state for state in RunState if state.is_over])
+    return _delete(Run, is_over & (Run.finished_at < older_than))
+
+
+def prune_sessions(*, older_than: datetime) -> int:
+    """Delete the sessions that ended before then, in transactions of their own; returns how many."""
+    return _delete(UserSession, UserSession.expires_at < older_than)
+
+
+def _delete(model: type[Run] | type[UserSession], is_old: sa.ColumnElement[bool]) -> int:
+    deleted = 0
+    while count := _delete_batch(model, is_old):
+        deleted += count
+    return deleted
+
+
+@retry_transient
+def _delete_batch(model: type[Run] | type[UserSession], is_old: sa.ColumnElement[bool]) -> int:
+    # Two statements, because MariaDB cannot delete by a limited subquery of the same table.
+    with own_transaction() as session:
+        ids = session.scalars(sa.select(model.id).where(is_old).limit(BATCH)).all()
+        if ids:
+            session.execute(sa.delete(model).where(model.id.in_(ids)).execution_options(synchronize_session=False))
+        return len(ids)

@@ -1,0 +1,62 @@
+"""The embedded broker: messages are files in one private folder of this machine.
+
+kombu's `filesystem://` with two faults mended. It writes a message under its final name, where a worker may read
+half of it, and takes messages by way of the shared temporary folder; here both are one rename within our folder.
+"""
+
+import os
+import time
+import uuid
+from pathlib import Path
+from queue import Empty
+from typing import Any
+
+from kombu.transport import filesystem
+from kombu.utils.json import dumps, loads
+
+#: How often workers look into the folder, in seconds.
+POLLING_INTERVAL = 0.2
+
+
+def folder_options(folder: Path) -> dict[str, Any]:
+    """Transport options for messages in this folder, which is made when missing, for our user alone."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.chmod(0o700)  # it may have been there, or the umask may have been odd
+    place = os.fspath(folder)
+    return {
+        "data_folder_in": place,
+        "data_folder_out": place,
+        "control_folder": os.fspath(folder / "control"),
+        "polling_interval": POLLING_INTERVAL,
+    }
+
+
+class Channel(filesystem.Channel):
+    """Puts and takes whole files."""
+
+    def _put(self, queue: str, payload: Any, **kwargs: Any) -> None:  # type: ignore[override]
+        folder = Path(self.data_folder_out)
+        # The wall clock, not the machine's uptime as in kombu: the order survives a reboot.
+        name = f"{time.time_ns():020d}_{uuid.uuid4().hex}.{queue}"
+        draft = folder / f"{name}.draft"
+        draft.write_text(dumps(payload))
+        draft.rename(folder / f"{name}.msg")
+
+    def _get(self, queue: str, timeout: float | None = None) -> Any:
+        folder = Path(self.data_folder_in)
+        ending = f".{queue}.msg"
+        for name in sorted(name for name in os.listdir(folder) if name.endswith(ending)):  # noqa: PTH208
+            taken = folder / f"{name}.taken-{uuid.uuid4().hex}"
+            try:
+                (folder / name).rename(taken)
+            except FileNotFoundError:
+                continue  # another worker was quicker
+            try:
+                return loads(taken.read_text())
+            finally:
+                taken.unlink()
+        raise Empty
+
+
+class Transport(filesystem.Transport):
+    Channel = Channel
