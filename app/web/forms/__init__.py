@@ -1,0 +1,1 @@
+"""Forms, one module a noun: the shape of what people type."""

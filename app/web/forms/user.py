@@ -1,0 +1,53 @@
+"""Forms about people: one's own profile, and what super admins do to others."""
+
+import re
+from zoneinfo import available_timezones
+
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, EmailField, SelectField, StringField
+from wtforms.validators import Email, InputRequired, Length, Regexp
+
+from app.models.types import Role
+
+ROLES = [(role.value, role.value.replace("_", " ").capitalize()) for role in Role]
+CONTINENTS = frozenset(
+    {"Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific"}
+)
+USERNAME = re.compile(r"\s*[A-Za-z0-9][A-Za-z0-9._-]{1,63}\s*\Z")
+
+
+def time_zones() -> list[tuple[str, str]]:
+    """IANA names by which people know their zone, and as they are shown; not the aliases that only machines use."""
+    names = available_timezones()
+    places = sorted(name for name in names if "/" in name and name.split("/")[0] in CONTINENTS)
+    return [(name, name.replace("_", " ")) for name in ["UTC", *places]]
+
+
+class ProfileForm(FlaskForm):  # type: ignore[misc]
+    time_zone = SelectField("Time zone", [InputRequired()], choices=time_zones)
+
+
+class NewUserForm(FlaskForm):  # type: ignore[misc]
+    username = StringField(
+        "Username",
+        [
+            InputRequired("Enter a username."),
+            Regexp(
+                USERNAME,
+                message="Use 2 to 64 letters, digits, dots, dashes or underscores; begin with a letter or digit.",
+            ),
+        ],
+    )
+    email = EmailField(
+        "E-mail", [InputRequired("Enter an e-mail address."), Length(max=254), Email("This is not an e-mail address.")]
+    )
+    role = SelectField("Role", [InputRequired()], choices=ROLES, default=Role.CLIENT.value)
+
+
+class RoleForm(FlaskForm):  # type: ignore[misc]
+    role = SelectField("Role", [InputRequired()], choices=ROLES)
+    confirmed = BooleanField("I mean it", [InputRequired("Tick the box to confirm.")])
+
+
+class ConfirmedForm(FlaskForm):  # type: ignore[misc]
+    """A button that was pressed in a dialog which said what it does."""
