@@ -188,7 +188,8 @@ def count_queries(app: Flask) -> Callable[[], Any]:
         statements: list[str] = []
 
         def note(_c: Any, _cursor: Any, statement: str, _p: Any, _context: Any, _many: bool) -> None:
-            statements.append(statement)
+            if not statement.startswith("BEGIN"):
+                statements.append(statement)
 
         event.listen(engine, "before_cursor_execute", note)
         try:

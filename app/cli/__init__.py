@@ -2,10 +2,11 @@
 
 from flask import Flask
 
-from app.cli import secrets, worker
+from app.cli import secrets, users, worker
 
 
 def register_commands(app: Flask) -> None:
     """Add every command group to the application."""
     app.cli.add_command(secrets.group)
+    app.cli.add_command(users.group)
     worker.register(app)

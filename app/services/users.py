@@ -1,9 +1,11 @@
 """People: listing, creating, disabling, roles and passwords. Who may is the door's affair; what may not be, is here."""
 
+import re
 from collections.abc import Sequence
 from datetime import timedelta
 
 import sqlalchemy as sa
+from email_validator import EmailNotValidError, validate_email
 from sqlalchemy.exc import IntegrityError
 
 from app.database import db
@@ -14,6 +16,8 @@ from app.models.types import Role
 from app.services import system_logs
 from app.services.passwords import check_new_password, hash_password, make_initial_password, verify_password
 from app.services.sessions import revoke_sessions
+
+USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}", re.ASCII)
 
 #: How long a password that somebody else made may wait for its owner.
 INITIAL_PASSWORD_LIFETIME = timedelta(hours=72)
@@ -55,9 +59,9 @@ def create_user(
 
     Raises:
         ConflictError: the name or the address is taken (the field says which).
-        InvalidInputError: the password is too weak.
+        InvalidInputError: the name or the address is malformed, or the password too weak.
     """
-    username, email = username.strip().lower(), email.strip().lower()
+    username, email = check_username(username), check_email(email)
     expires_at = None
     if password is None:
         password = make_initial_password()
@@ -80,6 +84,36 @@ def create_user(
         raise
     system_logs.record("audit", "User created", user=actor, target_id=user.id, username=username, role=role.value)
     return user, password
+
+
+def check_username(text: str) -> str:
+    """The name as stored: 2 to 64 plain lower-case characters, so that no two names look alike.
+
+    Raises:
+        InvalidInputError: it holds something else.
+    """
+    name = text.strip().lower()
+    if not USERNAME.fullmatch(name):
+        raise InvalidInputError(
+            "Use 2 to 64 letters, digits, dots, dashes or underscores; begin with a letter or a digit.",
+            field="username",
+        )
+    return name
+
+
+def check_email(text: str) -> str:
+    """The address as stored, in lower case; its shape is checked, not whether it can be reached.
+
+    Raises:
+        InvalidInputError: it is no address.
+    """
+    try:
+        address = validate_email(text.strip(), check_deliverability=False).normalized.lower()
+    except EmailNotValidError:
+        raise InvalidInputError("This is not an e-mail address.", field="email") from None
+    if len(address) > 254:
+        raise InvalidInputError("This e-mail address is too long.", field="email")
+    return address
 
 
 def change_role(user_id: int, role: Role, *, actor: User) -> User:

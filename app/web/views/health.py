@@ -6,7 +6,7 @@ from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
 from app.services.readiness import is_database_ready
-from app.tasks import doorbell
+from app.tasks.doorbell import broker_is_reachable
 from app.web.access import public, settings
 
 log = logging.getLogger(__name__)
@@ -27,10 +27,9 @@ def alive() -> ResponseReturnValue:
 @public
 def ready() -> ResponseReturnValue:
     """200 when the database stands at the newest schema and the broker can be reached, else 503; why is logged."""
-    broker_is_reachable = getattr(doorbell, "broker_is_reachable", None)
     checks = {
         "database": is_database_ready(),
-        "broker": broker_is_reachable is None or broker_is_reachable(settings(), BROKER_TIMEOUT_SECONDS),
+        "broker": broker_is_reachable(settings(), BROKER_TIMEOUT_SECONDS),
     }
     missing = [name for name, is_ready in checks.items() if not is_ready]
     if missing:

@@ -4,7 +4,7 @@ from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from app.database import commits
-from app.errors import ConflictError, ForbiddenError
+from app.errors import ForbiddenError, InvalidInputError
 from app.models import User
 from app.models.types import Role
 from app.services import users
@@ -40,7 +40,7 @@ def create() -> ResponseReturnValue:
             user, password = users.create_user(
                 form.username.data or "", email=form.email.data or "", role=Role(form.role.data), actor=current_viewer()
             )
-        except ConflictError as error:
+        except InvalidInputError as error:
             form[error.field or "username"].errors = [str(error)]
         else:
             # Shown in this answer and never again: a redirect would have to keep it somewhere.
