@@ -149,7 +149,7 @@ class TestRotate:
         def rotate_slowly(stored: str, place: Any) -> str:
             if not seen:
                 seen.append(stored)
-                # Between the reading and the writing. SQLite lets nobody else in by then: there, in the same transaction.
+                # Between reading and writing. SQLite lets nobody else in by then: there, in the same transaction.
                 other = db.session if app.extensions["spotkeeper"].is_sqlite else sa.orm.Session(db.engine)
                 account = other.get(Account, place.row_id)
                 assert account is not None
