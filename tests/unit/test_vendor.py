@@ -36,6 +36,11 @@ class TestVendoredFiles:
     def test_none_names_the_host_it_was_fetched_from(self) -> None:
         assert not re.search(r"https?://", (VENDOR / "vendor.json").read_text())
 
+    def test_the_style_sheet_asks_for_the_typeface_by_its_hash(self) -> None:
+        # The page preloads the same address; if the two differed the browser would fetch the typeface twice.
+        asked = dict(re.findall(r'vendor/([^"?]+\.woff2)\?v=([0-9a-f]+)"', (APP / "static/css/base.css").read_text()))
+        assert asked == {path: FILES[path]["sha256"][:12] for path in FILES if path.endswith(".woff2")}
+
 
 class TestIcons:
     sprite = set(re.findall(r'<symbol [^>]*\bid="([^"]+)"', (VENDOR / "tabler-icons" / "sprite.svg").read_text()))
