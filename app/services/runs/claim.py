@@ -2,17 +2,15 @@
 
 import secrets
 from datetime import datetime, timedelta
-from typing import cast
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql, postgresql, sqlite
-from sqlalchemy.orm import Session
 
 from app.database import database_now, own_transaction, retry_transient
 from app.errors import FaultCode
-from app.models import AccountLock, Run
+from app.models import Run
 from app.models.types import RunState
 from app.services.runs.lease import Lease, update_one
+from app.services.runs.locks import take_lock
 
 #: After so many claims a run is parked as failed: it may be what kills its workers.
 MAX_ATTEMPTS = 5
@@ -58,7 +56,7 @@ def claim(run_id: int, worker: str, *, seconds: float = 60) -> Lease | None:
         if run.attempt > MAX_ATTEMPTS:
             _park(run, now)
             return None
-        if run.account_id is not None and not _lock_account(session, run.account_id, token, now, until):
+        if run.account_id is not None and not take_lock(session, run.account_id, token, now, until):
             _put_back(run)
             return None
         return Lease(
@@ -71,27 +69,6 @@ def claim(run_id: int, worker: str, *, seconds: float = 60) -> Lease | None:
             requested_by_id=run.requested_by_id,
             seconds=seconds,
         )
-
-
-def _lock_account(session: Session, account_pk: int, token: str, now: datetime, until: datetime) -> bool:
-    taken = update_one(
-        session,
-        sa.update(AccountLock)
-        .where(AccountLock.account_id == account_pk, AccountLock.lease_until <= now)
-        .values(token=token, lease_until=until),
-    )
-    if taken:
-        return True
-    # Either somebody holds it, or the account was never locked. The row then stays for good: releasing only ends its
-    # lease, because deleting and inserting one key from many sides is what deadlocks on MariaDB.
-    table = cast(sa.Table, AccountLock.__table__)
-    values = {"account_id": account_pk, "token": token, "lease_until": until}
-    if session.get_bind().dialect.name == "mysql":
-        session.execute(mysql.insert(table).values(values).on_duplicate_key_update({"token": table.c.token}))
-    else:
-        insert = (postgresql if session.get_bind().dialect.name == "postgresql" else sqlite).insert(table)
-        session.execute(insert.values(values).on_conflict_do_nothing())
-    return session.scalar(sa.select(AccountLock.token).where(AccountLock.account_id == account_pk)) == token
 
 
 def _put_back(run: Run) -> None:

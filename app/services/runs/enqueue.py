@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.database import database_now, db, new_id
 from app.models import Account, Run, User
 from app.models.types import RunKind, RunState
+from app.services.runs.locks import ensure_lock
 from app.services.runs.wakes import Wake, wake_after_commit
 
 
@@ -30,7 +31,10 @@ def enqueue(
     session = session or db.session()
     session.flush()  # the account may be as new as the run, and is referred to below
     key = f"{kind.value}:{account.id if account else 'all'}"
-    due_at = database_now(session) + timedelta(seconds=in_seconds)
+    now = database_now(session)
+    due_at = now + timedelta(seconds=in_seconds)
+    if account is not None:
+        ensure_lock(session, account.id, now)
     requested_by_id = requested_by.id if requested_by else None
     is_new = False
     while True:

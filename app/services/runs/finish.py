@@ -1,6 +1,6 @@
 """Ends a run, or this worker's part in it: finished, handed back, or canceled."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -8,10 +8,11 @@ from sqlalchemy.orm import Session
 
 from app.database import database_now, db, own_transaction, retry_transient
 from app.errors import ConflictError, LeaseLostError, NotFoundError
-from app.models import AccountLock, Run, User
+from app.models import Run, User
 from app.models.types import RunState
 from app.services.runs.lease import Lease, update_one
 from app.services.runs.listing import visible_runs
+from app.services.runs.locks import release_lock
 from app.services.runs.outcome import Outcome
 from app.services.runs.wakes import Wake, wake_after_commit
 
@@ -42,7 +43,7 @@ def finish(lease: Lease, outcome: Outcome, *, session: Session | None = None) ->
     if outcome.state == RunState.QUEUED and outcome.in_seconds <= 0:
         wake_after_commit(session, Wake(lease.run_id, lease.requested_by_id is not None))
     if lease.account_pk is not None:
-        _release(session, lease.account_pk, lease.token, now)
+        release_lock(session, lease.account_pk, lease.token, now)
 
 
 def cancel_run(*, viewer: User, run_id: int) -> Run:
@@ -61,7 +62,7 @@ def cancel_run(*, viewer: User, run_id: int) -> Run:
         raise ConflictError("This job is over already")
     now = database_now(session)
     if run.account_id is not None and run.token is not None:
-        _release(session, run.account_id, run.token, now)
+        release_lock(session, run.account_id, run.token, now)
     run.state = RunState.CANCELED
     run.active_key = run.token = run.lease_until = None
     run.finished_at = now
@@ -81,25 +82,10 @@ def hand_back(worker: str) -> int:
         runs = session.scalars(sa.select(Run).where(*mine).order_by(Run.id).with_for_update()).all()
         for run in runs:
             if run.account_id is not None and run.token is not None:
-                _release(session, run.account_id, run.token, now)
+                release_lock(session, run.account_id, run.token, now)
             run.state = RunState.QUEUED
             run.token = run.lease_until = None
             run.due_at = now
             run.attempt -= 1
             wake_after_commit(session, Wake(run.id, run.requested_by_id is not None))
         return len(runs)
-
-
-def _release(session: Session, account_pk: int, token: str, now: datetime) -> None:
-    """Free the account, and ring for the runs that waited for it."""
-    session.execute(
-        sa.update(AccountLock)
-        .where(AccountLock.account_id == account_pk, AccountLock.token == token)
-        .values(lease_until=now)
-        .execution_options(synchronize_session=False)
-    )
-    waiting = sa.select(Run.id, Run.requested_by_id).where(
-        Run.account_id == account_pk, Run.state == RunState.QUEUED, Run.due_at <= now
-    )
-    for run_id, requested_by_id in session.execute(waiting):
-        wake_after_commit(session, Wake(run_id, requested_by_id is not None))
