@@ -146,6 +146,7 @@ class PageClient(FlaskClient):
         self.application.extensions.pop("unsaved", None)
         response = super().open(*args, **kwargs)
         response.get_data()
+        response.close()  # a static file's handle, which nobody else would close
         check_headers(response)
         unsaved = self.application.extensions.pop("unsaved", None)
         where = f"{response.request.method} {response.request.path}"

@@ -7,6 +7,7 @@ from wtforms import PasswordField, SelectField, StringField
 from wtforms.validators import InputRequired, Length, StopValidation
 
 from app.aws.formats import PARTITIONS, check_access_key_id, check_account_id, check_secret_access_key
+from app.web.forms.choices import choices
 
 
 class Shape:
@@ -45,7 +46,7 @@ class ConnectRoleForm(FlaskForm):  # type: ignore[misc]
     )
     partition = SelectField(
         "Part of AWS",
-        choices=[(partition.name, partition.title) for partition in PARTITIONS.values()],
+        choices=choices((partition.name, partition.title) for partition in PARTITIONS.values()),
         default="aws",
         description="Most accounts are in the first. GovCloud, China and the sovereign clouds are separate.",
     )

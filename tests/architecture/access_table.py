@@ -1,0 +1,60 @@
+"""The one table of who may open what; `test_access.py` really requests every line of it.
+
+Columns: anonymous, client1, client2, client3, admin, superadmin. Objects in an address are client1's: its account and
+the instance in it, its session; `user_id` is client3.
+
+    +  may (the answer is a page, a redirect within the console, or a form that is sent back for its missing fields)
+    ?  is asked to sign in (401, or a redirect to /sign-in)
+    -  may not (403)
+    0  is told that there is no such thing (404), as for a number that nobody has
+"""
+
+VIEWERS = ("anonymous", "client1", "client2", "client3", "admin", "superadmin")
+
+TABLE = {
+    # Anybody.
+    "GET static": "+ + + + + +",
+    "GET health.alive": "+ + + + + +",
+    "GET health.ready": "+ + + + + +",
+    "GET auth.sign_in": "+ + + + + +",
+    "POST auth.submit_sign_in": "+ + + + + +",
+    "POST auth.sign_out": "+ + + + + +",
+    "POST me.theme": "+ + + + + +",
+    # Oneself.
+    "GET me.show": "? + + + + +",
+    "POST me.update": "? + + + + +",
+    "GET me.password": "? + + + + +",
+    "POST me.update_password": "? + + + + +",
+    "GET me.confirm": "? + + + + +",
+    "POST me.submit_confirm": "? + + + + +",
+    "POST me.revoke": "? + 0 0 0 0",
+    "POST me.revoke_others": "? + + + + +",
+    # Accounts: the owner's; admins ask AWS again, super admins tidy up, credentials are the owner's affair alone.
+    "GET accounts.index": "? + + + + +",
+    "GET accounts.table": "? + + + + +",
+    "GET accounts.new": "? + + + + +",
+    "POST accounts.new": "? + + + + +",
+    "GET accounts.show": "? + 0 0 + +",
+    "GET accounts.progress": "? + 0 0 + +",
+    "POST accounts.verify": "? + 0 0 + +",
+    "POST accounts.discover": "? + 0 0 + +",
+    "GET accounts.rename": "? + 0 0 - +",
+    "POST accounts.rename": "? + 0 0 - +",
+    "POST accounts.name_role": "? + 0 0 - -",
+    "GET accounts.credentials": "? + 0 0 - -",
+    "POST accounts.credentials": "? + 0 0 - -",
+    "GET accounts.template": "? + 0 0 - -",
+    "GET accounts.disconnect": "? + 0 0 - +",
+    "POST accounts.disconnect": "? + 0 0 - +",
+    # The installation's log: admins.
+    "GET system_logs.index": "? - - - + +",
+    # People: super admins.
+    "GET users.index": "? - - - - +",
+    "GET users.new": "? - - - - +",
+    "POST users.create": "? - - - - +",
+    "GET users.show": "? - - - - +",
+    "POST users.change_role": "? - - - - +",
+    "POST users.disable": "? - - - - +",
+    "POST users.enable": "? - - - - +",
+    "POST users.reset_password": "? - - - - +",
+}

@@ -1,0 +1,76 @@
+"""What the tests of every route share: the objects that addresses name, and the routes themselves."""
+
+from typing import Any
+
+import pytest
+from flask import Flask
+from werkzeug.routing import Rule
+
+from app.database import db
+from app.models import Account, User
+from tests.client import PageClient
+from tests.conftest import SignIn, browser
+from tests.factories import make_instance
+
+#: No row has it: ids begin with the milliseconds since 2026.
+NOBODYS_ID = 4242
+
+
+def routes(app: Flask) -> dict[str, Rule]:
+    """`GET users.index` -> its rule, one line for each method that does something of its own."""
+    return {
+        f"{method} {rule.endpoint}": rule
+        for rule in app.url_map.iter_rules()
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+    }
+
+
+class World:
+    """client1's objects, and a browser for each viewer."""
+
+    def __init__(self, app: Flask, people: dict[str, User], account: Account, sign_in: SignIn) -> None:
+        self.app, self.people, self.sign_in = app, people, sign_in
+        with app.app_context():
+            instance = make_instance(account)
+            db.session.commit()
+            instance_id = instance.id
+        from app.services.sessions import start_session
+
+        with app.app_context():
+            session, _ = start_session(people["client1"], lifetime_seconds=3600)
+            db.session.commit()
+            session_id = session.id
+        self.objects: dict[str, Any] = {
+            "account_pk": account.id,
+            "instance_pk": instance_id,
+            "session_id": session_id,
+            "user_id": people["client3"].id,
+            "filename": "img/mark.svg",
+        }
+
+    def browser(self, viewer: str) -> PageClient:
+        return browser(self.app) if viewer == "anonymous" else self.sign_in(self.people[viewer])
+
+    def address(self, rule: Rule, **instead: Any) -> str:
+        unknown = rule.arguments - self.objects.keys()
+        assert not unknown, f"{rule.rule}: tell tests/architecture/conftest.py what {unknown} may be"
+        values = {name: instead.get(name, self.objects[name]) for name in rule.arguments}
+        with self.app.test_request_context():
+            adapter = self.app.url_map.bind("localhost")
+            return adapter.build(rule.endpoint, values, force_external=False)
+
+
+@pytest.fixture
+def world(
+    app: Flask,
+    client1: User,
+    client2: User,
+    client3: User,
+    admin: User,
+    superadmin: User,
+    account1: Account,
+    account2: Account,
+    sign_in: SignIn,
+) -> World:
+    people = {"client1": client1, "client2": client2, "client3": client3, "admin": admin, "superadmin": superadmin}
+    return World(app, people, account1, sign_in)
