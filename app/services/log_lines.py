@@ -43,7 +43,7 @@ def read_record(record: logging.LogRecord) -> LogLine:
         details = dict(record.msg)
         message = str(details.pop("event", ""))
     else:
-        message = record.getMessage()
+        message = _message(record)
         details = {name: value for name, value in record.__dict__.items() if name not in _STANDARD}
     details.pop("level", None)
     user_id = _take_id(details, "user_id", acting_user_id.get())
@@ -133,6 +133,13 @@ def _quoted(value: object) -> str:
 def _references(line: LogLine) -> dict[str, Any]:
     found = {"user_id": line.user_id, "account_id": line.account_id, "request_id": line.request_id}
     return {name: value for name, value in found.items() if value}
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except Exception:  # arguments that do not fit, or cannot be printed: the line is still worth having
+        return f"{record.msg} (its arguments could not be printed)"
 
 
 def _take_id(details: dict[str, Any], name: str, otherwise: int | None) -> int | None:

@@ -30,6 +30,8 @@ _PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIV
 _PASSWORD_HASH = re.compile(r"\$(?:argon2\w*|scrypt|2[aby])\$\S+|\b(?:scrypt|pbkdf2):[\w:]+\$\S+")
 _KEY_ID = re.compile(r"(?<![A-Za-z0-9])(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{8,124}(?![a-z])")
 
+#: A commit or a SHA-1 has 40; 24 bytes and more in hex are somebody's secret, or nobody's loss.
+_HEX = re.compile(r"[0-9a-f]{48,}|[0-9A-F]{48,}")
 #: One character as URLs, JSON, Python or HTML escape it, and one of a random string, escaped or not.
 _ESCAPED = r"%(?:25)?[0-9A-Fa-f]{2}|\\{1,2}(?:/|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2})|&#[xX]?[0-9A-Fa-f]{1,5};|&\w{2,6};"
 _ESCAPE = re.compile(_ESCAPED)
@@ -50,6 +52,7 @@ def redact_text(text: str, limit: int = MAX_TEXT) -> str:
     text = _URL_PASSWORD.sub(rf"\1{MASK}\2", text)
     text = _NAMED.sub(rf"\1{MASK}", text)
     text = _PASSWORD_HASH.sub(MASK, text)
+    text = _HEX.sub(MASK, text)
     text = _RUN.sub(lambda match: MASK if _looks_random(match[0]) else match[0], text)
     text = _KEY_ID.sub(lambda match: "****" + match[0][-4:], text)
     text = storable(text)
@@ -82,7 +85,10 @@ def _redact_value(name: str, value: object, depth: int) -> Any:
         }
     if depth < MAX_DEPTH and isinstance(value, list | tuple | set | frozenset):
         return [_redact_value("", item, depth + 1) for item in _first(value)]
-    return redact_text(str(value))
+    try:
+        return redact_text(str(value))
+    except Exception:
+        return f"({type(value).__name__} that cannot be printed)"
 
 
 def _first(items: Any) -> list[Any]:
@@ -100,8 +106,6 @@ def _looks_random(run: str) -> bool:
     bare = re.sub(r"[^A-Za-z0-9]", "", _ESCAPE.sub("", run))
     if len(bare) < 24:
         return False
-    if len(bare) >= 48 and re.fullmatch(r"[0-9a-f]+|[0-9A-F]+", bare):
-        return True
     kinds = ["d" if char.isdigit() else "u" if char.isupper() else "l" for char in bare]
     changes = sum(first != second for first, second in pairwise(kinds))
     if "l" not in kinds:
