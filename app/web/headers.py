@@ -74,15 +74,14 @@ def csp_nonce() -> str:
 
 
 def finish_response(response: Response, *, is_https: bool) -> Response:
-    """Add the headers; nothing that a view has set on purpose about caching a file is undone for static files only."""
+    """Add the headers; only a static file may be kept, by anybody."""
     response.headers.update(HEADERS)
     response.headers["X-Request-ID"] = request_id()
     response.headers["Content-Security-Policy"] = POLICY.format(nonce=csp_nonce())
     if is_https:
         response.headers["Strict-Transport-Security"] = f"max-age={TWO_YEARS}; includeSubDomains"
-    if request.endpoint == "static":
-        is_lasting = response.status_code in {200, 304} and request.args.get("v")
-        response.headers["Cache-Control"] = LONG if is_lasting else SHORT
+    if request.endpoint == "static" and response.status_code < 400:
+        response.headers["Cache-Control"] = LONG if request.args.get("v") else SHORT
         return response
     # Pages, fragments, exports and errors are for one person at one moment.
     response.headers["Cache-Control"] = "no-store"

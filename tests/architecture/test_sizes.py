@@ -6,7 +6,7 @@ import pytest
 
 APP = Path(__file__).parents[2] / "app"
 LONGEST = 300
-NOT_A_NOUN = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "views", "models", "service", "views"}
+NOT_A_NOUN = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "views", "models", "service"}
 
 
 def modules() -> list[str]:
