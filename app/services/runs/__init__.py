@@ -1,6 +1,7 @@
 """The jobs ledger: queueing, claiming, holding and finishing runs. The row is the truth; a broker only wakes workers.
 
-How a job is written: `docs/architecture.md`, "A job". Its handler takes a `Lease` and returns an `Outcome`.
+A job's handler takes a `Lease` and returns an `Outcome`. It calls `lease.hold()` before it commits anything, holds no
+transaction open while it waits for somebody else (AWS), and may be begun again from the start at any time.
 """
 
 from app.services.runs.claim import MAX_ATTEMPTS, claim

@@ -59,4 +59,4 @@ def count_runs(viewer: User) -> dict[RunState, int]:
     """How many of the viewer's runs are in each state; states without any are 0."""
     runs = visible_runs(viewer).subquery()
     rows = db.session.execute(sa.select(runs.c.state, sa.func.count()).group_by(runs.c.state))
-    return dict.fromkeys(RunState, 0) | dict(rows.tuples())
+    return dict.fromkeys(RunState, 0) | dict(rows.all())
