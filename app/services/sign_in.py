@@ -194,9 +194,10 @@ def _increment(own: Session, key: str, now: datetime) -> tuple[int, datetime]:
 def _forget_tries(name: str, network: str) -> None:
     """After success: the name's counter goes; of the address only this try, lest one's own sign-ins hide a spray."""
     by_name, by_address = _keys(name, network)
-    db.session.execute(sa.delete(SignInAttempt).where(SignInAttempt.key_hash == by_name))
+    # In the order in which a try locks them, lest the two wait for each other.
     db.session.execute(
         sa.update(SignInAttempt)
         .where(SignInAttempt.key_hash == by_address, SignInAttempt.attempts > 0)
         .values(attempts=SignInAttempt.attempts - 1)
     )
+    db.session.execute(sa.delete(SignInAttempt).where(SignInAttempt.key_hash == by_name))
