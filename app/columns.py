@@ -71,6 +71,7 @@ class ExactText(sa.types.TypeDecorator[str]):
     """Text compared byte by byte on all databases, so that equality, order and prefix ranges agree.
 
     MySQL's default collation ignores case; PostgreSQL's default sorts by language and keeps prefixes from its index.
+    MariaDB and MySQL also ignore trailing spaces, unless the collation is one of their newer ones (which differ).
     """
 
     impl = sa.String
@@ -82,9 +83,9 @@ class ExactText(sa.types.TypeDecorator[str]):
 
     def load_dialect_impl(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
         if dialect.name in {"mysql", "mariadb"}:
-            return dialect.type_descriptor(mysql.VARCHAR(self.length, collation="utf8mb4_bin"))
-        collation = "C" if dialect.name == "postgresql" else None
-        return dialect.type_descriptor(sa.String(self.length, collation=collation))
+            collation = "utf8mb4_nopad_bin" if getattr(dialect, "is_mariadb", False) else "utf8mb4_0900_bin"
+            return dialect.type_descriptor(mysql.VARCHAR(self.length, collation=collation))
+        return dialect.type_descriptor(sa.String(self.length, collation="C" if dialect.name == "postgresql" else None))
 
 
 class Json(sa.types.TypeDecorator[Any]):

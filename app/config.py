@@ -41,7 +41,7 @@ class Config:
     """The settings of one installation. Durations are in seconds; the environment is the only source."""
 
     instance_path: Path
-    database_url: str
+    database_url: str = field(repr=False)
     secret_key: str = field(repr=False)
     secret_key_fallbacks: tuple[str, ...] = field(default=(), repr=False)
     encryption_keys: tuple[tuple[str, bytes], ...] = field(repr=False)
@@ -54,7 +54,7 @@ class Config:
     trusted_proxies: int = 0
     """How many reverse proxies in front of us may be believed about the client's address."""
 
-    broker_url: str
+    broker_url: str = field(repr=False)
     template_url: str = ""
     """An https S3 address of the CloudFormation template, for one-click connecting; empty = no such link."""
 

@@ -1,0 +1,214 @@
+"""How Spotkeeper speaks to its databases: ids, clocks, transactions, bulk writes, SQLite's switches."""
+
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from app.database import bulk_upsert, database_now, db, expect_reads_only, new_id, own_transaction
+from app.models import User
+from tests.integration.database.rows import insert_rows, rows
+
+TABLES = db.metadata.tables
+
+
+class TestIds:
+    def test_threads_never_make_the_same_one_and_each_sees_them_rise(self) -> None:
+        made: list[list[int]] = [[] for _ in range(8)]
+
+        def work(mine: list[int]) -> None:
+            mine.extend(new_id() for _ in range(5000))
+
+        threads = [threading.Thread(target=work, args=(mine,)) for mine in made]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert all(mine == sorted(mine) for mine in made)
+        assert len({one for mine in made for one in mine}) == 40_000
+
+    def test_they_fit_63_bits_for_a_century(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert 0 < new_id() < 2**63
+        assert (100 * 366 * 86_400_000) << 22 < 2**64
+        assert new_id().bit_length() <= 63
+
+    def test_they_go_on_rising_when_the_clock_is_set_back(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        before = new_id()
+        now = time.time()
+        monkeypatch.setattr("app.database.time.time", lambda: now - 86_400)
+        assert new_id() > before
+
+
+class TestClock:
+    def test_it_is_aware_and_right(self, session: Session) -> None:
+        now = database_now()
+        assert now.tzinfo is UTC
+        assert abs(now - datetime.now(UTC)) < timedelta(seconds=2)
+
+    def test_it_goes_on_within_a_transaction(self, session: Session) -> None:
+        first = database_now(session)
+        time.sleep(0.02)
+        assert database_now(session) > first
+
+
+class TestBulkUpsert:
+    def user(self, n: int, **changes: Any) -> dict[str, Any]:
+        moment = datetime(2026, 5, 4, tzinfo=UTC)
+        facts = {"role": "client", "is_enabled": True, "time_zone": "UTC", "password_changed_at": moment}
+        return {**rows(n)["users"], **facts, "created_at": moment, "updated_at": moment, **changes}
+
+    def test_it_inserts_updates_and_keeps(self, session: Session) -> None:
+        table = TABLES["users"]
+        bulk_upsert(session, table, [self.user(1), self.user(2)], key=["username"])
+        later = datetime(2027, 1, 1, tzinfo=UTC)
+        changed = self.user(2, id=9, email="new@example.com", created_at=later, updated_at=later)
+        bulk_upsert(session, table, [changed, self.user(3)], key=["username"], keep=["id", "created_at"])
+        found = session.execute(
+            sa.select(table.c.id, table.c.email, table.c.created_at, table.c.updated_at).order_by(table.c.id)
+        )
+        moment = datetime(2026, 5, 4, tzinfo=UTC)
+        assert [tuple(row) for row in found] == [
+            (1, "user1@example.com", moment, moment),
+            (2, "new@example.com", moment, later),
+            (3, "user3@example.com", moment, moment),
+        ]
+
+    def test_it_takes_many_rows_and_none(self, session: Session) -> None:
+        table = TABLES["sign_in_attempts"]
+        many = [{"key_hash": f"{n}", "attempts": n, "window_started_at": datetime.now(UTC)} for n in range(2500)]
+        bulk_upsert(session, table, many, key=["key_hash"])
+        bulk_upsert(session, table, [{**row, "attempts": 7} for row in many], key=["key_hash"])
+        bulk_upsert(session, table, [], key=["key_hash"])
+        assert session.scalar(sa.select(sa.func.sum(table.c.attempts))) == 7 * 2500
+        assert session.scalar(sa.select(sa.func.count()).select_from(table)) == 2500
+
+
+class TestTransactions:
+    def test_what_is_rolled_back_is_gone_and_the_next_can_begin(self, any_database: Flask) -> None:
+        with any_database.app_context():
+            for _ in range(3):
+                db.session.add(User(username="x", email="x@example.com", password_hash="x"))
+                db.session.flush()
+                db.session.rollback()
+            assert db.session.scalar(sa.select(sa.func.count(User.id))) == 0
+        with any_database.app_context():
+            db.session.add(User(username="x", email="x@example.com", password_hash="x"))
+            db.session.flush()
+        with any_database.app_context():  # the context ended without a commit
+            assert db.session.scalar(sa.select(sa.func.count(User.id))) == 0
+
+    def test_an_own_transaction_is_kept_when_the_request_is_not(self, any_database: Flask) -> None:
+        with any_database.app_context():
+            with own_transaction() as session:
+                session.add(User(username="kept", email="kept@example.com", password_hash="x"))
+            db.session.add(User(username="lost", email="lost@example.com", password_hash="x"))
+            db.session.flush()
+            db.session.rollback()
+            assert db.session.scalars(sa.select(User.username)).all() == ["kept"]
+
+    def test_an_own_transaction_that_fails_leaves_nothing(self, any_database: Flask) -> None:
+        def insert_twice() -> None:
+            with own_transaction() as session:
+                for _ in range(2):
+                    insert_rows(session.connection(), 1, only=("users",))
+
+        with any_database.app_context():
+            with pytest.raises(sa.exc.IntegrityError):
+                insert_twice()
+            assert db.session.scalar(sa.select(sa.func.count(User.id))) == 0
+
+    def test_a_reader_sees_what_others_commit_meanwhile(self, any_database: Flask) -> None:
+        """READ COMMITTED on servers; on SQLite a reader's transaction ends with its request."""
+        with any_database.app_context():
+            if any_database.extensions["spotkeeper"].is_sqlite:
+                db.session.rollback()
+            else:
+                assert db.session.scalar(sa.select(sa.func.count(User.id))) == 0
+            with Session(db.engine) as other, other.begin():
+                other.add(User(username="x", email="x@example.com", password_hash="x"))
+            assert db.session.scalar(sa.select(sa.func.count(User.id))) == 1
+
+    def test_errors_never_show_parameters(self, connection: Connection) -> None:
+        insert_rows(connection, 1, only=("users",))
+        with pytest.raises(sa.exc.IntegrityError) as caught:
+            connection.execute(
+                sa.insert(TABLES["users"]).values(**{**rows(1)["users"], "id": 5, "password_hash": "hunter2"})
+            )
+        assert "hidden due to hide_parameters" in str(caught.value)
+
+
+class TestSqlite:
+    @pytest.mark.parametrize(
+        ("pragma", "value"), [("journal_mode", "wal"), ("foreign_keys", 1), ("synchronous", 2), ("secure_delete", 1)]
+    )
+    def test_every_connection_has_its_switches(self, sqlite_database: Flask, pragma: str, value: object) -> None:
+        with sqlite_database.app_context():
+            connections = [db.engine.connect() for _ in range(2)]
+            raw = [
+                connection.connection.cursor().execute(f"PRAGMA {pragma}").fetchone()[0] for connection in connections
+            ]
+            for connection in connections:
+                connection.close()
+        assert raw == [value, value]
+
+    def test_it_waits_for_a_lock_instead_of_failing(self, sqlite_database: Flask) -> None:
+        with sqlite_database.app_context():
+            holder = db.engine.connect()
+            holder.execute(sa.text("SELECT 1"))
+            done = threading.Event()
+
+            def write() -> None:
+                with sqlite_database.app_context(), own_transaction() as session:
+                    session.add(User(username="x", email="x@example.com", password_hash="x"))
+                done.set()
+
+            thread = threading.Thread(target=write)
+            thread.start()
+            assert not done.wait(0.3)
+            holder.rollback()
+            holder.close()
+            thread.join(5)
+            assert done.is_set()
+
+    def test_a_reader_is_not_held_up_by_a_writer(self, sqlite_database: Flask) -> None:
+        with sqlite_database.app_context(), db.engine.connect() as writer:
+            insert_rows(writer, 1, only=("users",))
+            expect_reads_only(True)
+            try:
+                with db.engine.connect() as reader:
+                    began = time.perf_counter()
+                    assert reader.scalar(sa.select(sa.func.count(User.id))) == 0
+                    assert time.perf_counter() - began < 1
+            finally:
+                expect_reads_only(False)
+            writer.rollback()
+
+    def test_a_transaction_takes_the_write_lock_at_once_unless_told_to_read(self, sqlite_database: Flask) -> None:
+        with sqlite_database.app_context(), db.engine.connect() as first, db.engine.connect() as second:
+            second.connection.cursor().execute("PRAGMA busy_timeout=50")
+            first.execute(sa.text("SELECT 1"))
+            with pytest.raises(OperationalError, match="locked"):
+                second.execute(sa.text("SELECT 1"))
+            second.connection.cursor().execute("PRAGMA busy_timeout=10000")
+
+    def test_a_deleted_secret_is_overwritten_in_the_file(self, sqlite_database: Flask) -> None:
+        marker = "v1:k1:DeletedCiphertextMarker"
+        with sqlite_database.app_context():
+            with db.engine.begin() as connection:
+                insert_rows(connection, 1, only=("users", "accounts"))
+                connection.execute(sa.update(TABLES["accounts"]).values(aws_secret_access_key=marker))
+            with db.engine.begin() as connection:
+                connection.execute(sa.delete(TABLES["accounts"]))
+            raw = db.engine.raw_connection()
+            raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            raw.close()
+            path = str(db.engine.url.database)
+        with open(path, "rb") as file, open(f"{path}-wal", "rb") as log:  # noqa: PTH123
+            assert marker.encode() not in file.read() + log.read()
