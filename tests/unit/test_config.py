@@ -2,9 +2,9 @@
 
 import base64
 import dataclasses
+import hashlib
 import multiprocessing
 import os
-import secrets
 import stat
 from pathlib import Path
 
@@ -14,8 +14,10 @@ from app.config import Config, normalize_database_url, parse_encryption_keys
 from app.database import engine_options
 from app.errors import ConfigError
 
-KEY = base64.b64encode(secrets.token_bytes(32)).decode()
-SECRET_KEY = secrets.token_hex(32)
+# The same in every process, because they are in the names of tests.
+KEY = base64.b64encode(hashlib.sha256(b"a key").digest()).decode()
+OTHER_KEY = base64.b64encode(hashlib.sha256(b"another key").digest()).decode()
+SECRET_KEY = hashlib.sha256(b"a secret key").hexdigest()
 
 
 def read(path: Path, **env: str) -> Config:
@@ -97,7 +99,7 @@ class TestEncryptionKeys:
             ("k1:hunter2", "key 1 is not 32 random bytes"),
             (f"k1:{base64.b64encode(bytes(32)).decode()}", "key 1 is not 32 random bytes"),
             (f"k1:{base64.b64encode(b'hunter2' * 3).decode()}", "key 1 is not 32 random bytes"),
-            (f"k1:{base64.b64encode(secrets.token_bytes(16)).decode()}", "key 1 is not 32 random bytes"),
+            (f"k1:{base64.b64encode(hashlib.md5(b'short').digest()).decode()}", "key 1 is not 32 random bytes"),
             (f"k1:{KEY},k1:{KEY}", "the id of key 2 is used twice"),
             (",", "ENCRYPTION_KEYS is empty"),
         ],
@@ -110,8 +112,7 @@ class TestEncryptionKeys:
         assert "hunter2" not in str(caught.value)
 
     def test_several_are_kept_in_order(self) -> None:
-        other = base64.b64encode(secrets.token_bytes(32)).decode()
-        assert [key_id for key_id, _ in parse_encryption_keys(f"k-2:{KEY}, k_1:{other}")] == ["k-2", "k_1"]
+        assert [key_id for key_id, _ in parse_encryption_keys(f"k-2:{KEY}, k_1:{OTHER_KEY}")] == ["k-2", "k_1"]
 
     @pytest.mark.parametrize("url", ["postgresql://u@h/d", "mysql://u@h/d", "mariadb://u@h/d"])
     @pytest.mark.parametrize("missing", ["SECRET_KEY", "ENCRYPTION_KEYS"])
