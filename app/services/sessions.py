@@ -99,6 +99,12 @@ def list_sessions(user: User, *, idle_seconds: int) -> list[UserSession]:
     )
 
 
+def end_session(session: UserSession) -> None:
+    """End this session at the server; once it has ended, nothing more happens."""
+    session.revoked_at = session.revoked_at or utc_now()
+    db.session.flush()
+
+
 def revoke_session(user: User, session_id: int) -> None:
     """End one of the user's own sessions at the server.
 
@@ -112,8 +118,7 @@ def revoke_session(user: User, session_id: int) -> None:
     )
     if session is None:
         raise NotFoundError("There is no such session")
-    session.revoked_at = utc_now()
-    db.session.flush()
+    end_session(session)
 
 
 def revoke_sessions(user: User, *, keep: UserSession | None = None) -> None:

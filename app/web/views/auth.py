@@ -7,7 +7,7 @@ from flask_login import login_user, logout_user
 from app.database import commits
 from app.models import User
 from app.services import system_logs
-from app.services.sessions import revoke_session, start_session
+from app.services.sessions import end_session, start_session
 from app.services.sign_in import SignInRefusedError, TooManyTriesError
 from app.services.sign_in import sign_in as check_sign_in
 from app.web.access import current_session, find_viewer, public, settings
@@ -53,7 +53,7 @@ def sign_out() -> ResponseReturnValue:
     """Also for somebody whose session has ended already: the wish is fulfilled either way."""
     viewer = find_viewer()
     if viewer is not None:
-        revoke_session(viewer, current_session().id)
+        end_session(current_session())
         system_logs.record("audit", "Signed out", user=viewer)
     logout_user()
     session.clear()
@@ -62,7 +62,9 @@ def sign_out() -> ResponseReturnValue:
 
 
 def begin_session(user: User) -> None:
-    """A new session for this browser: nothing that it held before is kept, so none can have been planted."""
+    """A new session for this browser: the one before ends, and nothing that it held is kept, so none can be planted."""
+    if find_viewer() is not None:
+        end_session(current_session())
     session.clear()
     _, token = start_session(
         user,

@@ -100,6 +100,15 @@ class TestSigningIn:
         assert [row[:2] for row in found] == [("Sign-in failed", None), ("Signed in", client1.id)]
         assert "secret" not in found[0][2]
 
+    def test_the_session_before_ends(self, app: Flask, client1: User, client2: User, sign_in: SignIn) -> None:
+        client, thief = sign_in(client1), browser(app)
+        with thief.session_transaction() as cookie:
+            cookie.update(client.cookie_session())
+        assert sign_in_by_form(client, "client2").status_code == 303
+        assert client.get_page("/me").one("title") is not None
+        assert "client2@example.com" in client.page.text
+        assert thief.get("/me").status_code == 302
+
 
 class TestSigningOut:
     def test_the_old_cookie_is_dead_at_the_server(self, app: Flask, client1: User, sign_in: SignIn) -> None:
