@@ -9,8 +9,8 @@ import warnings
 from typing import Any
 
 from celery import Celery
-from celery.exceptions import SecurityWarning
-from celery.signals import setup_logging, worker_process_init, worker_shutting_down
+from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
+from celery.signals import setup_logging, worker_process_init, worker_process_shutdown, worker_shutting_down
 from flask import Flask
 
 from app.config import Config
@@ -35,6 +35,8 @@ def run_worker(flask_app: Flask, *, name: str, concurrency: int) -> None:
     if os.environ.get("C_FORCE_ROOT"):
         # Celery's own word for "I know": otherwise it warns of root, and docs/operations.md says whom to run as.
         warnings.simplefilter("ignore", SecurityWarning)
+    # Said at each lost connection, of a setting that is chosen knowingly (make_celery).
+    warnings.simplefilter("ignore", CPendingDeprecationWarning)
     for chatty in CHATTY_LOGGERS:
         logging.getLogger(chatty).setLevel(logging.WARNING)
     celery = make_worker(flask_app)
@@ -72,6 +74,12 @@ def _keep_our_logging(**_: Any) -> None:
 def _leave_stopping_to_the_parent(**_: Any) -> None:
     # Whoever stops a service often signals all of its processes; a run must not die of it half done.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+@worker_process_shutdown.connect
+def _keep_the_last_lines(**_: Any) -> None:
+    # The pool's processes end without Python's own exit, which would do this.
+    flush_logs(2)
 
 
 def _end_after_grace(flask_app: Flask, worker: str) -> None:
