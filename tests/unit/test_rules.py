@@ -14,9 +14,12 @@ ROOT = Path(__file__).parents[2]
 
 class TestTheNetwork:
     def test_nothing_beyond_loopback_can_be_reached(self) -> None:
-        with socket.socket() as stranger, pytest.warns(UserWarning, match="tried to use"):
-            with pytest.raises(SocketConnectBlockedError):
-                stranger.connect(("192.0.2.1", 80))
+        with (
+            socket.socket() as stranger,
+            pytest.warns(UserWarning, match="tried to use"),
+            pytest.raises(SocketConnectBlockedError),
+        ):
+            stranger.connect(("192.0.2.1", 80))
 
     def test_loopback_can(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as caller:
