@@ -58,9 +58,10 @@ def _record(account_pk: int, region: str, result: RegionResult) -> RegionScan:
     scan = db.session.scalar(
         sa.select(RegionScan).where(RegionScan.account_id == account_pk, RegionScan.region == region)
     )
+    now = database_now()
     if scan is None:
-        scan = RegionScan(account_id=account_pk, region=region)
+        scan = RegionScan(account_id=account_pk, region=region, result=result, since_at=now)
         db.session.add(scan)
-    if scan.result is not result:
-        scan.result, scan.since_at = result, database_now()
+    elif scan.result is not result:
+        scan.result, scan.since_at = result, now
     return scan

@@ -1,4 +1,4 @@
-"""Prices: on-demand in the shape of the Price List, spot as a history of steps. Made up, but plausible and repeatable."""
+"""Prices: on-demand in the shape of the Price List, spot as a history of steps; made up, plausible, repeatable."""
 
 import hashlib
 import json
@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from demo.answers import Answer, ec2
-from demo.listing import zone_id
+from demo.aws.answers import Answer, ec2
+from demo.aws.listing import zone_id
 
 #: USD an hour, Linux, us-east-1 and us-west-2; other regions cost a little more.
 ON_DEMAND = {

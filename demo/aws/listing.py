@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from uuid import uuid4
 
-from demo.answers import Answer, AwsError, ec2
+from demo.aws.answers import Answer, AwsError, ec2
 
 NAMESPACE = re.compile(rb' xmlns="[^"]*"')
 

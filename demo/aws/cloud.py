@@ -18,13 +18,13 @@ from moto.core.model_instances import reset_model_data
 from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from demo import answers, prices, regions
-from demo.answers import Answer, AwsError
-from demo.callers import Caller, Callers
-from demo.faults import ConnectionDropped, Faults
-from demo.listing import Listing
-from demo.policies import allows, load, trusts
-from demo.signing import MAX_SKEW, Signature, is_signed_by, parse_authorization, skew_of
+from demo.aws import answers, prices, regions
+from demo.aws.answers import Answer, AwsError
+from demo.aws.callers import Caller, Callers
+from demo.aws.faults import ConnectionDropped, Faults
+from demo.aws.listing import Listing
+from demo.aws.policies import allows, load, trusts
+from demo.aws.signing import MAX_SKEW, Signature, is_signed_by, parse_authorization, skew_of
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -183,9 +183,7 @@ class SimulatedAws:
         skew = skew_of(headers.get("x-amz-date", ""))
         if abs(skew) > MAX_SKEW:
             word = "Signature not yet current" if skew > timedelta(0) else "Signature expired"
-            raise AwsError(
-                "SignatureDoesNotMatch", f"{word}: {headers.get('x-amz-date')} is out of the window of 15 min."
-            )
+            raise AwsError("SignatureDoesNotMatch", f"{word}: {headers.get('x-amz-date')} is too far off.")
         is_right = is_signed_by(
             caller.secret_access_key,
             signature,

@@ -10,13 +10,16 @@ from moto.ec2.models import ec2_backends
 from moto.ec2.models.instances import InstanceState, StateReason
 from moto.moto_api._internal import mock_random
 
-from demo.cloud import SimulatedAws
-from demo.prices import ON_DEMAND
+from demo.aws.cloud import SimulatedAws
+from demo.aws.prices import ON_DEMAND
 
 #: The installation's own account, and the user it is in AWS; fixed, so that a second run finds the same.
 APP_ACCOUNT = "111122223333"
 APP_ACCESS_KEY_ID = "AKIADEMOSPOTKEEPER01"
-APP_SECRET_ACCESS_KEY = "demo/only/this/simulation/knows/the/key+"
+APP_SECRET_ACCESS_KEY = "demo/only/this/simulation/knows/the/key+"  # noqa: S105 - opens nothing but the simulation
+
+#: Keys of the customer who connects by keys.
+KEYS = ("AKIADEMOCUSTOMER0001", "demo/customer/secret/of/forty/characters")
 
 IMAGE = "ami-0a1b2c3d4e5f60718"
 BORN = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -64,6 +67,8 @@ def seed(cloud: SimulatedAws) -> None:
     cloud.create_user_keys(
         APP_ACCOUNT, "spotkeeper", access_key_id=APP_ACCESS_KEY_ID, secret_access_key=APP_SECRET_ACCESS_KEY
     )
+    cloud.create_user_keys(CUSTOMERS[1].account_id, "spotkeeper", access_key_id=KEYS[0], secret_access_key=KEYS[1])
+    cloud.deny_region(CUSTOMERS[2].account_id, "ap-southeast-1")
     mock_random.seed(20261122)
     dice = random.Random(20261122)
     for customer in CUSTOMERS:

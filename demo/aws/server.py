@@ -1,4 +1,4 @@
-"""Serves the simulated AWS on a loopback port: in a thread for tests, as `python -m demo.server` for the demo."""
+"""Serves the simulated AWS on a loopback port: in a thread for tests, as `python -m demo.aws.server` for the demo."""
 
 import argparse
 import logging
@@ -8,7 +8,7 @@ from types import TracebackType
 
 from werkzeug.serving import make_server
 
-from demo.cloud import SimulatedAws
+from demo.aws.cloud import SimulatedAws
 
 
 class SimulationServer:
@@ -50,7 +50,7 @@ def main() -> None:
     options = parser.parse_args()
     cloud = SimulatedAws()
     if options.seed:
-        from demo.fleet import seed
+        from demo.aws.fleet import seed
 
         seed(cloud)
     stopping = threading.Event()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from demo.policies import Policy
+from demo.aws.policies import Policy
 
 ALLOW_ALL: Policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"

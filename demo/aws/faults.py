@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
 
-from demo.answers import Answer, AwsError
+from demo.aws.answers import Answer, AwsError
 
 
 class ConnectionDropped(Exception):
@@ -22,9 +22,7 @@ KINDS: dict[str, Callable[[float], Answer]] = {
     "server_error": lambda _: _raise(AwsError("InternalError", "An internal error has occurred", 500)),
     "denied": lambda _: _raise(AwsError("UnauthorizedOperation", "You are not authorized to perform this operation.")),
     "expired": lambda _: _raise(AwsError("RequestExpired", "Request has expired.", 400)),
-    "html": lambda _: Answer(
-        b"<html><body>Sign in to the network</body></html>", headers={"Content-Type": "text/html"}
-    ),
+    "html": lambda _: Answer(b"<html>Sign in to the network</html>", headers={"Content-Type": "text/html"}),
     "empty": lambda _: Answer(b""),
     "truncated": lambda _: Answer(b"<?xml version='1.0'?><DescribeInstancesResponse><reservationSet><item>"),
     "wrong_root": lambda _: Answer(b"<?xml version='1.0'?><DescribeVpcsResponse><vpcSet/></DescribeVpcsResponse>"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from demo.answers import Answer, ec2
+from demo.aws.answers import Answer, ec2
 
 ENABLED = "opt-in-not-required"
 CLOSED = "not-opted-in"
