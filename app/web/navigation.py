@@ -72,6 +72,7 @@ def register_navigation(app: Flask) -> None:
             "theme": theme(),
             "home_url": home_url(),
             "theme_url": url_for("me.theme"),
+            "me_url": url_for("me.show"),
             "sign_out_url": url_for("auth.sign_out"),
             "can": can,
         }
