@@ -29,6 +29,13 @@ BREAKS = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def nothing_under_way() -> None:
+    """Other tests of the same process may have left a request behind."""
+    for variable, value in ((request_id, ""), (acting_user_id, None), (acting_account_id, None)):
+        variable.set(value)  # type: ignore[attr-defined]
+
+
 def record(
     message: Any, *args: Any, name: str = "app.web", level: int = logging.INFO, **extra: Any
 ) -> logging.LogRecord:

@@ -152,10 +152,9 @@ class TestWhatStays:
         endless["again"] = endless
         assert len(json.dumps(redact_details(endless))) < 10_000
 
-    @pytest.mark.parametrize(
-        "text", ["a" * 16_000, "password" * 2000, "=" * 16_000, "%" * 16_000, "x:" * 8000, "secret='" * 2000]
-    )
-    def test_no_text_takes_long(self, text: str) -> None:
+    @pytest.mark.parametrize("part", ["a", "password", "=", "%", "x:", "secret='", "\\u", "://", "<token"])
+    def test_no_text_takes_long(self, part: str) -> None:
+        text = part * (16_000 // len(part))
         began = perf_counter()
         redact_text(text)
         assert perf_counter() - began < 0.5
