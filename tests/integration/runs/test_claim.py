@@ -96,7 +96,7 @@ class TestClaiming:
             for _ in range(200):
                 with any_database.app_context():
                     for run_id in run_ids[number:] + run_ids[:number]:
-                        perform(run_id, worker=f"w{number}", lease_seconds=0.6)
+                        perform(run_id, worker=f"w{number}", lease_seconds=5)
                     states = db.session.scalars(sa.select(Run.state).where(Run.id.in_(run_ids))).all()
                     if all(state.is_over for state in states):
                         return
@@ -133,6 +133,33 @@ class TestALeaseThatEnds:
         assert late.is_canceled()
         assert not heir.is_canceled()
         end(any_database, heir)
+        assert read_run(any_database, run_id).state == RunState.SUCCEEDED
+
+    def test_it_is_refused_as_well_where_no_account_is_locked(self, any_database: Flask) -> None:
+        run_id = add_run(any_database, kind=RunKind.PRUNE)
+        late = take(any_database, run_id, seconds=0.05)
+        time.sleep(0.1)
+        assert late
+        assert take(any_database, run_id)
+        with any_database.app_context(), pytest.raises(LeaseLostError):
+            late.hold()
+
+    def test_it_does_not_end_while_the_job_is_at_work(self, any_database: Flask, handle: object) -> None:
+        run_id = add_run(any_database, add_accounts(any_database)[0])
+        expired: list[object] = []
+
+        def job(lease: Lease) -> Outcome:
+            for _ in range(8):
+                time.sleep(0.3)
+                expired.extend(reap())
+                db.session.rollback()
+            lease.hold()
+            return Outcome.succeeded()
+
+        handle(job)  # type: ignore[operator]
+        with any_database.app_context():
+            perform(run_id, worker="test", lease_seconds=1.5)
+        assert expired == []
         assert read_run(any_database, run_id).state == RunState.SUCCEEDED
 
     def test_it_can_be_renewed_by_its_holder_as_long_as_nobody_took_it(self, any_database: Flask) -> None:
