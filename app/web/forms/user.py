@@ -36,7 +36,3 @@ class NewUserForm(FlaskForm):  # type: ignore[misc]
 class RoleForm(FlaskForm):  # type: ignore[misc]
     role = SelectField("Role", [InputRequired()], choices=ROLES)
     confirmed = BooleanField("I mean it", [InputRequired("Tick the box to confirm.")])
-
-
-class ConfirmedForm(FlaskForm):  # type: ignore[misc]
-    """A button that was pressed in a dialog which said what it does."""
