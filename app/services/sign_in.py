@@ -1,7 +1,7 @@
 """Signing in: tries counted in the database before the password is looked at, one answer for every failure.
 
 A try costs the same whoever it names. Counters are per name at an address and per address, so that a stranger
-elsewhere cannot lock anybody out (docs/decisions/0005-sign-in-limits.md).
+elsewhere cannot lock anybody out (docs/decisions/0006-sign-in-limits.md).
 """
 
 import hashlib
