@@ -1,5 +1,6 @@
 """The jobs about one account: short transactions round long calls to AWS, which hold no lock and no row."""
 
+import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
@@ -23,6 +24,8 @@ from app.services.discovery.inventory import Changes, store_region
 from app.services.discovery.regions import record_read, record_regions, record_unread
 from app.services.runs import Lease, Outcome
 
+logger = logging.getLogger(__name__)
+
 
 def verify_account(lease: Lease) -> Outcome:
     """Ask AWS whether the account's connection holds, and note the answer."""
@@ -31,7 +34,7 @@ def verify_account(lease: Lease) -> Outcome:
         lease.report(0, 1, "Asking AWS who we are there")
         verified = prove_connection(connection)
     except AwsFault as fault:
-        return record_refusal(lease, fault)
+        return _refused(lease, fault)
     except NotFoundError as error:
         return Outcome.failed(FaultCode.INTERNAL, str(error))
     return record_proof(lease, verified)
@@ -47,7 +50,7 @@ def discover_account(lease: Lease) -> Outcome:
         _require_same_account(connection, provider)
         regions = aws_regions.list_regions(provider.current(), connection.region)
     except AwsFault as fault:
-        return record_refusal(lease, fault)
+        return _refused(lease, fault)
     except NotFoundError as error:
         return Outcome.failed(FaultCode.INTERNAL, str(error))
 
@@ -63,7 +66,9 @@ def discover_account(lease: Lease) -> Outcome:
         changes += _store(lease, connection.account_pk, result)
         results[result.region] = result
         lease.report(len(results), len(enabled), f"{changes.seen:,} instances seen")
-    return complete_discovery(lease, regions, results, changes, interval_seconds=config.discovery_interval_seconds)
+    outcome = complete_discovery(lease, regions, results, changes, interval_seconds=config.discovery_interval_seconds)
+    logger.info("Discovery %s", outcome.state, extra=outcome.summary)
+    return outcome
 
 
 def check_identity(_lease: Lease) -> Outcome:
@@ -75,6 +80,16 @@ def check_identity(_lease: Lease) -> Outcome:
         return Outcome.failed(fault.code, str(fault))
     identity.record_identity(found)
     return Outcome.succeeded({"arn": found.arn})
+
+
+def _refused(lease: Lease, fault: AwsFault) -> Outcome:
+    logger.warning(
+        "%s did not get through: %s",
+        lease.kind,
+        fault.code,
+        extra={"aws_code": fault.aws_code, "aws_request_id": fault.request_id, "words": str(fault)},
+    )
+    return record_refusal(lease, fault)
 
 
 def _load(lease: Lease) -> Connection:

@@ -4,6 +4,7 @@ import logging
 
 from app.database import db
 from app.errors import AwsFault, FaultCode, LeaseLostError
+from app.services import system_logs
 from app.services.runs import MAX_ATTEMPTS, Heartbeat, Lease, Outcome, claim, find_urgent_run, finish
 from app.tasks.handlers import find_handler
 
@@ -27,6 +28,9 @@ def perform(run_id: int, *, worker: str, lease_seconds: float) -> bool:
     lease = claim(run_id, worker, seconds=lease_seconds)
     if lease is None:
         return False
+    # What the job logs is found under its account, and under the person who asked for it.
+    system_logs.acting_account_id.set(lease.account_pk)
+    system_logs.acting_user_id.set(lease.requested_by_id)
     logger.debug("Run %s (%s) begins, attempt %s", lease.run_id, lease.kind, lease.attempt)
     try:
         with Heartbeat(lease):
@@ -46,6 +50,8 @@ def perform(run_id: int, *, worker: str, lease_seconds: float) -> bool:
         logger.exception("The end of run %s (%s) could not be written", lease.run_id, lease.kind)
     finally:
         db.session.remove()
+        system_logs.acting_account_id.set(None)
+        system_logs.acting_user_id.set(None)
     return True
 
 

@@ -6,6 +6,7 @@ control policy would, pages by instances, answers prices, and fails on order. It
 
 import io
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -15,6 +16,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
+from moto.ec2.models import ec2_backends
 from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
@@ -112,6 +114,53 @@ class SimulatedAws:
         """Deny the region as an organization's service control policy would."""
         self.denied_regions.add((account_id, region))
 
+    def launch(
+        self,
+        account_id: str,
+        region: str,
+        count: int,
+        *,
+        instance_type: str = "m5.large",
+        lifecycle: str | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> list[Any]:
+        """Run instances; moto's own objects, to be changed as one likes."""
+        return (
+            ec2_backends[account_id][region]
+            .run_instances(
+                "ami-12345678",
+                count,
+                None,
+                [],
+                instance_type=instance_type,
+                is_instance_type_default=False,
+                region_name=region,
+                placement=f"{region}a",
+                lifecycle=lifecycle,
+                tags={"instance": dict(tags or {})},
+                nics=[],
+                security_group_ids=[],
+            )
+            .instances
+        )
+
+    def instance(self, account_id: str, region: str, instance_id: str) -> Any:
+        """moto's object of an instance."""
+        return ec2_backends[account_id][region].get_instance(instance_id)
+
+    def forget_instance(self, account_id: str, region: str, instance_id: str) -> Any:
+        """Show the instance no more, as AWS does an hour after it ended; returns it."""
+        instance = self.instance(account_id, region, instance_id)
+        for reservation in ec2_backends[account_id][region].reservations.values():
+            if instance in reservation.instances:
+                reservation.instances.remove(instance)
+        return instance
+
+    def remember_instance(self, account_id: str, region: str, instance: Any) -> None:
+        """Show an instance again that had been forgotten."""
+        reservation = next(iter(ec2_backends[account_id][region].reservations.values()))
+        reservation.instances.append(instance)
+
     # --- AWS's side --------------------------------------------------------------------------------------------
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -126,8 +175,8 @@ class SimulatedAws:
             except AwsError as problem:
                 answer = answers.error(service, problem)
             except ConnectionDropped:
-                environ["werkzeug.socket"].close()
-                answer = Answer(b"", 500)
+                environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+                return []
         start_response(f"{answer.status} -", [*answer.headers.items(), ("Content-Length", str(len(answer.body)))])
         return [answer.body]
 

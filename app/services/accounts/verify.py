@@ -41,10 +41,10 @@ def record_proof(lease: Lease, verified: "VerifiedConnection") -> Outcome:
     """Note a proved connection and have its instances discovered."""
     lease.hold()
     account = db.session.get_one(Account, lease.account_pk)
-    account.verified_account_id = account.account_id
     try:
+        # Inside: opening a savepoint flushes what was changed before it.
         with db.session.begin_nested():
-            db.session.flush()
+            account.verified_account_id = account.account_id
     except IntegrityError:
         # Proved by two owners: the one who came first keeps it, and the other is not told whose it is.
         db.session.refresh(account)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 
@@ -16,6 +16,8 @@ from app.models.types import AuthStatus
 BEFORE_BASELINE = "Found before the first complete discovery"
 AFTER_BASELINE = "Appeared after the first complete discovery"
 BASELINE = "Baseline: found by the first complete discovery"
+
+TABLE = cast("sa.Table", Instance.__table__)
 
 #: An instance last seen in one of these is expected to vanish: AWS shows it for about an hour after it ended.
 ENDING = frozenset({"shutting-down", "terminated"})
@@ -68,7 +70,7 @@ def store_region(account: Account, read: RegionRead) -> Changes:
     reason = AFTER_BASELINE if account.baseline_at else BEFORE_BASELINE
     bulk_upsert(
         db.session(),
-        sa.inspect(Instance).local_table,
+        TABLE,
         [_row(account.id, ids[record.instance_id], record, now, reason) for record in [*fresh, *changed]],
         key=("account_id", "instance_id"),
         keep=KEPT_COLUMNS,
@@ -121,7 +123,6 @@ def _differs(known: _Known, record: InstanceRecord) -> bool:
 
 
 def _row(account_pk: int, id_: int, record: InstanceRecord, now: datetime, reason: str) -> dict[str, Any]:
-    columns = Instance.__table__.columns
     row: dict[str, Any] = {
         "id": id_,
         "account_id": account_pk,
@@ -147,7 +148,7 @@ def _row(account_pk: int, id_: int, record: InstanceRecord, now: datetime, reaso
     # AWS sets no bound that the columns could rely on, and PostgreSQL and MariaDB refuse what is too long.
     for name, value in row.items():
         if isinstance(value, str):
-            row[name] = value[: getattr(columns[name].type, "length", None)]
+            row[name] = value[: getattr(TABLE.columns[name].type, "length", None)]
     return row | {
         "launched_at": record.launched_at,
         "first_launched_at": record.first_launched_at,

@@ -1,5 +1,8 @@
 """Pages about AWS accounts: the list, one account, connecting, changing and disconnecting it."""
 
+from enum import StrEnum
+from typing import TypeVar
+
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
@@ -21,6 +24,8 @@ from app.web.forms.accounts import (
     RenameForm,
     RoleForm,
 )
+
+E = TypeVar("E", bound=StrEnum)
 
 blueprint = Blueprint("accounts", __name__, url_prefix="/accounts")
 
@@ -55,7 +60,8 @@ def _index_context() -> dict[str, object]:
     }
 
 
-def _one_of(enum: type[AccountStatus] | type[AccountHealth], text: str | None) -> object:
+def _one_of(enum: type[E], text: str | None) -> E | None:
+    """The member of this value; None for none and for nonsense, which filters nothing."""
     return next((member for member in enum if member.value == text), None)
 
 
@@ -121,7 +127,7 @@ def name_role(account_pk: int) -> ResponseReturnValue:
     form = RoleForm()
     if form.validate_on_submit():
         try:
-            connect.name_role(account, form.role_arn.data, actor=current_viewer())
+            connect.name_role(account, form.role_arn.data or "", actor=current_viewer())
         except InvalidInputError as error:
             _show_error(form, error)
         else:
@@ -157,7 +163,7 @@ def rename(account_pk: int) -> ResponseReturnValue:
     account = _managed(account_pk)
     form = RenameForm(account_name=account.account_name)
     if form.validate_on_submit():
-        connect.rename_account(account, form.account_name.data, actor=current_viewer())
+        connect.rename_account(account, form.account_name.data or "", actor=current_viewer())
         flash("Renamed.", "ok")
         return _to(account)
     return render_template("account/rename.html", account=account, form=form), 422 if form.errors else 200
@@ -178,7 +184,7 @@ def credentials(account_pk: int) -> ResponseReturnValue:
     if form.validate_on_submit():
         try:
             if method is ConnectionMethod.IAM_ROLE:
-                connect.name_role(account, form.role_arn.data, actor=current_viewer())
+                connect.name_role(account, form.role_arn.data or "", actor=current_viewer())
             else:
                 connect.replace_keys(account, **_values(form), actor=current_viewer())
         except InvalidInputError as error:
@@ -207,7 +213,7 @@ def disconnect(account_pk: int) -> ResponseReturnValue:
     if form.validate_on_submit():
         name = account.account_name
         try:
-            connect.disconnect_account(account, confirmation=form.confirmation.data, actor=current_viewer())
+            connect.disconnect_account(account, confirmation=form.confirmation.data or "", actor=current_viewer())
         except InvalidInputError as error:
             _show_error(form, error)
         else:
