@@ -1,39 +1,63 @@
 """A simulated AWS for a test: real HTTP, real signatures, empty until the test makes accounts in it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
 from demo.cloud import SimulatedAws
-from demo.server import SimulationServer
+from demo.customers import Keys
+from demo.server import AwsServer
 
-APP_ACCOUNT = "999988887777"
+APP_ACCOUNT = "555500001111"
+APP_PERMISSIONS = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": ["sts:AssumeRole", "pricing:GetProducts"], "Resource": "*"}],
+}
+
+#: `boto(keys, "ec2", "us-east-1")` -> a boto3 client that is closed after the test.
+Boto = Callable[..., Any]
 
 
 @pytest.fixture(scope="session")
-def _simulation() -> Iterator[SimulationServer]:
-    with SimulationServer(SimulatedAws()) as server:
+def aws_server() -> Iterator[AwsServer]:
+    """One server for all tests; `simulated_aws` empties it for each."""
+    with AwsServer() as server:
         yield server
 
 
 @pytest.fixture
-def aws(_simulation: SimulationServer, monkeypatch: pytest.MonkeyPatch) -> SimulatedAws:
-    """The simulation, emptied, with the installation's own identity in the environment."""
-    cloud = _simulation.cloud
+def simulated_aws(aws_server: AwsServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedAws]:
+    """The simulation, emptied; botocore takes it for AWS, and there are no credentials in the environment."""
+    cloud = aws_server.cloud
     cloud.reset()
-    cloud.regions = {
-        "us-east-1": "opt-in-not-required",
-        "eu-west-1": "opt-in-not-required",
-        "me-south-1": "not-opted-in",
-    }
-    app = cloud.create_user_keys(APP_ACCOUNT, "spotkeeper")
-    settings: dict[str, Any] = {
-        "AWS_ENDPOINT_URL": _simulation.url,
-        "AWS_ACCESS_KEY_ID": app.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": app.secret_access_key,
-        "AWS_REGION": "us-east-1",
-    }
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
-    return cloud
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws_server.url)
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    yield cloud
+    cloud.reset()
+
+
+@pytest.fixture
+def app_keys(simulated_aws: SimulatedAws, monkeypatch: pytest.MonkeyPatch) -> Keys:
+    """The installation's own identity, which may assume roles; in the environment too."""
+    keys = simulated_aws.create_user_keys(APP_ACCOUNT, "spotkeeper", APP_PERMISSIONS)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", keys.access_key_id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", keys.secret_access_key)
+    return keys
+
+
+@pytest.fixture
+def boto(aws_server: AwsServer) -> Iterator[Boto]:
+    """Clients for any keys; one attempt each, so that a fault is seen as it is."""
+    with ExitStack() as stack:
+
+        def make(keys: Keys, service: str, region: str = "us-east-1", **options: Any) -> Any:
+            client = keys.client(service, region, aws_server.url, **options)
+            stack.callback(client.close)
+            return client
+
+        yield make
