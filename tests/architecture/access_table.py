@@ -46,6 +46,13 @@ TABLE = {
     "GET accounts.template": "? + 0 0 - -",
     "GET accounts.disconnect": "? + 0 0 - +",
     "POST accounts.disconnect": "? + 0 0 - +",
+    # Readings over all of one's accounts.
+    "GET dashboard.index": "? + + + + +",
+    "GET instances.index": "? + + + + +",
+    "GET instances.show": "? + 0 0 + +",
+    "POST instances.authorize": "? - - - + +",
+    "GET experiments.index": "? + + + + +",
+    "GET downtime.index": "? + + + + +",
     # The installation's log: admins.
     "GET system_logs.index": "? - - - + +",
     # People: super admins.

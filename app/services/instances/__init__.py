@@ -1,0 +1,1 @@
+"""Instances: listing, reading one, authorizing; one module a deed."""

@@ -1,0 +1,179 @@
+"""Reading instances: a page of the list, what it can be narrowed by, how fresh it is, and one with all its facts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import joinedload
+
+from app.database import db
+from app.errors import NotFoundError
+from app.models import Account, Instance, RegionScan, User
+from app.models.types import RegionResult
+from app.services.instances.filters import InstanceFilters
+from app.services.paging import PAGE_SIZE, Page, Sort, fetch_page
+from app.services.scope import visible_accounts
+
+#: What may be sorted by, as the address says it. All are NOT NULL: a missing value has no place in an order.
+SORTS = {
+    "name": Instance.name_key,
+    "id": Instance.instance_id,
+    "type": Instance.instance_type,
+    "region": Instance.region,
+    "state": Instance.state,
+    "authorization": Instance.auth_status,
+    "seen": Instance.first_seen_at,
+}
+DEFAULT_SORT = "name"
+
+#: The columns of the list, as plain rows: building objects would take longer than the query.
+COLUMNS = (
+    Instance.id,
+    Instance.instance_id,
+    Instance.name,
+    Instance.name_key,
+    Instance.account_id,
+    Account.account_name,
+    Instance.instance_type,
+    Instance.region,
+    Instance.availability_zone,
+    Instance.lifecycle,
+    Instance.state,
+    Instance.missing_since,
+    Instance.auth_status,
+    Instance.private_ip,
+    Instance.public_ip,
+    Instance.launched_at,
+    Instance.first_seen_at,
+)
+
+#: What the list is narrowed by with a choice; the most frequent values come first, and no more than this many.
+FACETS = {
+    "region": Instance.region,
+    "state": Instance.state,
+    "lifecycle": Instance.lifecycle,
+    "type": Instance.instance_type,
+    "auth_status": Instance.auth_status,
+}
+FACET_LENGTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """How much of what is asked for was read, and when the oldest part of it was."""
+
+    read: int
+    enabled: int
+    oldest_read_at: datetime | None
+    unread: Sequence[Any]
+    """Rows of (RegionScan, account_name) for the regions whose last try failed."""
+
+    @property
+    def is_complete(self) -> bool:
+        return self.read == self.enabled
+
+
+def parse_sort(text: str) -> tuple[str, bool]:
+    """The name of a sort and whether it falls; nonsense is the default."""
+    name, is_descending = text.removeprefix("-"), text.startswith("-")
+    return (name, is_descending) if name in SORTS else (DEFAULT_SORT, False)
+
+
+def list_instances(
+    viewer: User,
+    filters: InstanceFilters,
+    *,
+    sort: str = DEFAULT_SORT,
+    cursor: str | None = None,
+    size: int = PAGE_SIZE,
+) -> Page[Any]:
+    """A page of the instances that the viewer may see; rows have the attributes of COLUMNS.
+
+    Raises:
+        InvalidInputError: the cursor is not one of ours.
+    """
+    name, is_descending = parse_sort(sort)
+    query = (
+        sa.select(*COLUMNS)
+        .join(Account, Account.id == Instance.account_id)
+        .where(visible_accounts(viewer), *filters.conditions())
+    )
+    return fetch_page(query, Sort(SORTS[name], Instance.id, is_descending), cursor, size=size)
+
+
+def list_facets(viewer: User) -> dict[str, list[tuple[str, int]]]:
+    """For each choice the values that occur in the viewer's instances, with how often."""
+    facets: dict[str, list[tuple[str, int]]] = {}
+    for name, column in FACETS.items():
+        count = sa.func.count()
+        rows = db.session.execute(
+            sa.select(column, count)
+            .select_from(Instance)
+            .join(Account, Account.id == Instance.account_id)
+            .where(visible_accounts(viewer))
+            .group_by(column)
+            .order_by(count.desc(), column)
+            .limit(FACET_LENGTH)
+        )
+        facets[name] = [(str(value), number) for value, number in rows]
+    return facets
+
+
+def list_account_choices(viewer: User) -> list[tuple[int, str]]:
+    """The viewer's accounts as (id, name), by name."""
+    rows = db.session.execute(
+        sa.select(Account.id, Account.account_name)
+        .where(visible_accounts(viewer))
+        .order_by(sa.func.lower(Account.account_name), Account.id)
+    )
+    return [(row.id, row.account_name) for row in rows]
+
+
+def find_freshness(viewer: User, filters: InstanceFilters) -> Freshness:
+    """How much of the filtered accounts and regions was read by the last try."""
+    query = (
+        sa.select(RegionScan, Account.account_name)
+        .join(Account, Account.id == RegionScan.account_id)
+        .where(visible_accounts(viewer), RegionScan.result != RegionResult.NOT_OPTED_IN)
+        .order_by(Account.account_name, RegionScan.region)
+    )
+    numbers = [int(value) for value in filters.account if value.isascii() and value.isdigit() and len(value) < 19]
+    if filters.account:
+        query = query.where(RegionScan.account_id.in_(numbers))
+    if filters.region:
+        query = query.where(RegionScan.region.in_(filters.region))
+    found = db.session.execute(query).all()
+    scans = [row.RegionScan for row in found]
+    read_at = [scan.last_read_at for scan in scans if scan.last_read_at is not None]
+    return Freshness(
+        read=sum(scan.result is RegionResult.READ for scan in scans),
+        enabled=len(scans),
+        oldest_read_at=min(read_at, default=None),
+        unread=[row for row in found if row.RegionScan.result is not RegionResult.READ],
+    )
+
+
+def get_instance(viewer: User, instance_pk: int) -> Instance:
+    """One instance with its account and who authorized it.
+
+    Raises:
+        NotFoundError: there is none, or it is not the viewer's to see.
+    """
+    found = db.session.scalar(
+        sa.select(Instance)
+        .join(Account, Account.id == Instance.account_id)
+        .where(Instance.id == instance_pk, visible_accounts(viewer))
+        .options(joinedload(Instance.account), joinedload(Instance.auth_changed_by))
+    )
+    if found is None:
+        raise NotFoundError("There is no such instance.")
+    return found
+
+
+def find_region_scan(instance: Instance) -> RegionScan | None:
+    """How the instance's region was last read."""
+    return db.session.scalar(
+        sa.select(RegionScan).where(RegionScan.account_id == instance.account_id, RegionScan.region == instance.region)
+    )

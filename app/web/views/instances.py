@@ -1,0 +1,135 @@
+"""Pages about instances: the list with its filters, one instance, authorizing."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from app.aws.formats import PARTITIONS
+from app.database import commits
+from app.errors import InvalidInputError
+from app.models import Instance
+from app.models.types import AuthStatus, Role
+from app.services.instances import listing
+from app.services.instances.authorize import set_auth_status
+from app.services.instances.filters import InstanceFilters
+from app.services.paging import COUNT_CAP, Page
+from app.web.access import current_viewer, requires
+from app.web.addresses import local_path
+
+blueprint = Blueprint("instances", __name__, url_prefix="/instances")
+
+#: What each filter is called on the page.
+FILTER_NAMES = {
+    "account": "Account",
+    "region": "Region",
+    "state": "State",
+    "lifecycle": "Lifecycle",
+    "type": "Type",
+    "auth_status": "Authorization",
+    "tag": "Tag",
+    "q": "Search",
+}
+
+
+@blueprint.get("")
+@requires(Role.CLIENT)
+def index() -> str:
+    viewer = current_viewer()
+    filters = InstanceFilters.parse(request.args.to_dict(flat=False))
+    sort = request.args.get("sort", listing.DEFAULT_SORT)
+    page = listing.list_instances(viewer, filters, sort=sort, cursor=request.args.get("cursor"))
+    accounts = listing.list_account_choices(viewer)
+    facets = listing.list_facets(viewer)
+    return render_template(
+        "instance/index.html",
+        page=page,
+        filters=filters,
+        chips=list(_chips(filters, dict(accounts), sort)),
+        accounts=accounts,
+        choices={name: [(value, f"{value} ({count:,})") for value, count in counts] for name, counts in facets.items()},
+        freshness=listing.find_freshness(viewer, filters),
+        count_text=_count_text(page),
+        sorts=dict(_sorts(filters, sort)),
+        next_url=page.next and _address(filters, sort, cursor=page.next),
+        previous_url=page.previous and _address(filters, sort, cursor=page.previous),
+        may_authorize=viewer.can(Role.ADMIN),
+        here=request.full_path.rstrip("?"),
+    )
+
+
+@blueprint.get("/<int:instance_pk>")
+@requires(Role.CLIENT)
+def show(instance_pk: int) -> str:
+    instance = listing.get_instance(current_viewer(), instance_pk)
+    return render_template(
+        "instance/show.html",
+        instance=instance,
+        facts=instance.instance_metadata,
+        tags=sorted((instance.instance_metadata.get("Tags") or {}).items()),
+        scan=listing.find_region_scan(instance),
+        console_url=_console_url(instance),
+        raw=json.dumps(instance.instance_metadata, indent=2, ensure_ascii=False, sort_keys=True),
+        may_authorize=current_viewer().can(Role.ADMIN),
+        here=request.path,
+    )
+
+
+@blueprint.post("/authorize")
+@requires(Role.ADMIN)
+@commits
+def authorize() -> ResponseReturnValue:
+    """Authorize the instances whose ids are sent, or no longer; then back to where it was asked."""
+    status = AuthStatus.UNAUTHORIZED if request.form.get("auth_status") == "unauthorized" else AuthStatus.AUTHORIZED
+    ids = {int(text) for text in request.form.getlist("ids") if text.isascii() and text.isdigit() and len(text) < 19}
+    try:
+        changed = set_auth_status(current_viewer(), ids, status, reason=request.form.get("reason", ""))
+    except InvalidInputError as error:
+        flash(str(error), "danger")
+    else:
+        word = "instance is" if changed == 1 else "instances are"
+        flash(f"{changed:,} {word} now {status.value}.", "ok")
+    return redirect(local_path(request.form.get("next", ""), url_for("instances.index")), 303)
+
+
+def _chips(filters: InstanceFilters, accounts: dict[int, str], sort: str) -> Iterator[dict[str, str]]:
+    for name, value in filters.pairs():
+        shown = accounts.get(int(value), value) if name == "account" and value.isdigit() else value
+        yield {
+            "label": f"{FILTER_NAMES[name]}: {shown}",
+            "remove_url": _address(filters.without(name, value), sort),
+        }
+
+
+def _sorts(filters: InstanceFilters, sort: str) -> Iterator[tuple[str, tuple[str, str | None]]]:
+    """For each sort the address that sorts by it, or turns it round, and the direction it has now."""
+    current, is_descending = listing.parse_sort(sort)
+    for name in listing.SORTS:
+        direction = None if name != current else "desc" if is_descending else "asc"
+        yield name, (_address(filters, f"-{name}" if direction == "asc" else name), direction)
+
+
+def _address(filters: InstanceFilters, sort: str, **more: str) -> str:
+    params: dict[str, Any] = {**filters.to_params(), **more}
+    if sort != listing.DEFAULT_SORT:
+        params["sort"] = sort
+    return url_for("instances.index", **params)
+
+
+def _count_text(page: Page[Any]) -> str:
+    if page.is_total_capped:
+        return f"more than {COUNT_CAP:,} instances"
+    return "1 instance" if page.total == 1 else f"{page.total:,} instances"
+
+
+def _console_url(instance: Instance) -> str | None:
+    """The instance in AWS's own console; None in partitions whose console's address is not known."""
+    host = PARTITIONS[instance.account.partition].console_host
+    if host is None:
+        return None
+    return (
+        f"https://{instance.region}.{host}/ec2/home?region={instance.region}"
+        f"#InstanceDetails:instanceId={instance.instance_id}"
+    )
