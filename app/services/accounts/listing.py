@@ -45,7 +45,9 @@ def list_accounts(
         query = query.where(Account.health == health)
     if q:
         name = sa.func.lower(Account.account_name).contains(q.lower(), autoescape=True)
-        query = query.where(name | Account.account_id.startswith(q, autoescape=True))
+        # As it was typed, too: SQLite's lower() leaves letters beyond ASCII as they are.
+        exact = Account.account_name.contains(q, autoescape=True)
+        query = query.where(name | exact | Account.account_id.startswith(q, autoescape=True))
     return [AccountRow(account, run) for account, run in db.session.execute(query)]
 
 

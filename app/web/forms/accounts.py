@@ -1,5 +1,7 @@
 """The shapes of what people enter about an account; who may, and what follows, is decided elsewhere."""
 
+import re
+import unicodedata
 from collections.abc import Callable
 
 from flask_wtf import FlaskForm
@@ -8,6 +10,10 @@ from wtforms.validators import InputRequired, Length, StopValidation
 
 from app.aws.formats import PARTITIONS, check_access_key_id, check_account_id, check_secret_access_key
 from app.web.forms.choices import choices
+
+#: Control characters and those that Unicode keeps for itself: HTML has no way to write them, PostgreSQL stores no NUL.
+UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
+MARK = "\ufffd"
 
 
 class Shape:
@@ -23,25 +29,53 @@ class Shape:
             raise StopValidation(str(error)) from None
 
 
-def stripped(value: str | None) -> str | None:
-    """Without the spaces that come along when something is pasted."""
-    return value.strip() if value else value
+class KeyIdShape(Shape):
+    """As above, and forgets what is refused: the secret, pasted here by mistake, must not come back in a page."""
+
+    def __call__(self, form: object, field: StringField) -> None:
+        try:
+            super().__call__(form, field)
+        except StopValidation:
+            field.data = ""
+            raise
 
 
-NAME_CHECKS = (InputRequired("Give the account a name."), Length(max=128, message="At most 128 characters."))
+def one_line(value: str | None) -> str | None:
+    """Words with single spaces between, as a page shows them, and a mark for what HTML may not contain.
+
+    So a name can be typed to confirm as it is seen, and what is refused is shown again without breaking the page.
+    """
+    return UNSHOWABLE.sub(MARK, " ".join(value.split())) if value else value
+
+
+def check_visible(_form: object, field: StringField) -> None:
+    """Refuse names that nobody could read."""
+    name = field.data or ""
+    if MARK in name:
+        raise StopValidation("The name has a control character in it, which cannot be seen. Type it anew.")
+    if {unicodedata.category(character) for character in name} <= {"Cf", "Mn", "Zs"}:
+        raise StopValidation("Give the account a name that can be seen.")
+
+
+NAME_CHECKS = (
+    InputRequired("Give the account a name."),
+    Length(max=128, message="At most 128 characters."),
+    check_visible,
+)
 
 
 class RenameForm(FlaskForm):  # type: ignore[misc]
-    account_name = StringField("Name", filters=[stripped], validators=NAME_CHECKS)
+    account_name = StringField("Name", filters=[one_line], validators=NAME_CHECKS)
 
 
 class ConnectRoleForm(FlaskForm):  # type: ignore[misc]
     account_name = StringField(
-        "Name", description="How you want to call the account here.", filters=[stripped], validators=NAME_CHECKS
+        "Name", description="How you want to call the account here.", filters=[one_line], validators=NAME_CHECKS
     )
     account_id = StringField(
         "AWS account id",
         description="Twelve digits; in the AWS console they stand at the top right, under your name.",
+        filters=[one_line],
         validators=[Shape(check_account_id)],
     )
     partition = SelectField(
@@ -54,7 +88,10 @@ class ConnectRoleForm(FlaskForm):  # type: ignore[misc]
 
 class ConnectKeysForm(ConnectRoleForm):
     access_key_id = StringField(
-        "Access key id", description="Begins with AKIA.", validators=[Shape(check_access_key_id)]
+        "Access key id",
+        description="Begins with AKIA.",
+        filters=[one_line],
+        validators=[KeyIdShape(check_access_key_id)],
     )
     # Never filled in again from what was sent: a password field keeps the page's source clean.
     secret_access_key = PasswordField(
@@ -68,14 +105,17 @@ class RoleForm(FlaskForm):  # type: ignore[misc]
     role_arn = StringField(
         "Role ARN",
         description="As in the stack's outputs, or at the top of the role's page in IAM.",
-        filters=[stripped],
+        filters=[one_line],
         validators=[InputRequired("Paste the role's ARN.")],
     )
 
 
 class KeysForm(FlaskForm):  # type: ignore[misc]
     access_key_id = StringField(
-        "Access key id", description="Begins with AKIA.", validators=[Shape(check_access_key_id)]
+        "Access key id",
+        description="Begins with AKIA.",
+        filters=[one_line],
+        validators=[KeyIdShape(check_access_key_id)],
     )
     secret_access_key = PasswordField(
         "Secret access key",
@@ -85,4 +125,6 @@ class KeysForm(FlaskForm):  # type: ignore[misc]
 
 
 class DisconnectForm(FlaskForm):  # type: ignore[misc]
-    confirmation = StringField("Type the account's name to confirm", validators=[InputRequired("Type the name.")])
+    confirmation = StringField(
+        "Type the account's name to confirm", filters=[one_line], validators=[InputRequired("Type the name.")]
+    )

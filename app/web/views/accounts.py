@@ -23,6 +23,7 @@ from app.web.forms.accounts import (
     KeysForm,
     RenameForm,
     RoleForm,
+    one_line,
 )
 
 E = TypeVar("E", bound=StrEnum)
@@ -48,13 +49,15 @@ def table() -> str:
 def _index_context() -> dict[str, object]:
     status = _one_of(AccountStatus, request.args.get("status"))
     health = _one_of(AccountHealth, request.args.get("health"))
-    q = request.args.get("q", "").strip()
+    q = one_line(request.args.get("q")) or ""
     rows = listing.list_accounts(current_viewer(), status=status, health=health, q=q)
     return {
         "rows": rows,
         "is_filtered": bool(status or health or q),
         "is_busy": any(row.run for row in rows),
         "filters": {"status": status, "health": health, "q": q},
+        # Of the known filters only: url_for takes some names (endpoint, _scheme) for its own.
+        "table_url": url_for("accounts.table", status=status, health=health, q=q or None),
         "statuses": [(status.value, status.value) for status in AccountStatus],
         "healths": [(health.value, health.value) for health in AccountHealth],
     }
@@ -96,7 +99,7 @@ def show(account_pk: int) -> str:
 @requires(Role.CLIENT)
 def progress(account_pk: int) -> str:
     """What changes by itself on an account's page, for refreshing it while something runs."""
-    return render_template("account/_live.html", **_show_context(account_pk))
+    return render_template("account/_progress.html", **_show_context(account_pk))
 
 
 def _show_context(account_pk: int) -> dict[str, object]:
@@ -260,8 +263,14 @@ def _values(form: FlaskForm) -> dict[str, str]:
 
 
 def _show_error(form: FlaskForm, error: InvalidInputError) -> None:
-    """Put a service's objection beside the field that it is about."""
-    field = form[error.field] if error.field in form else next(iter(form))
+    """Put a service's objection beside the field that it is about.
+
+    An objection to no field (the account has changed meanwhile) comes after something was changed: it goes on to
+    the error page, which rolls back, and is not caught by a view that then commits.
+    """
+    if error.field not in form:
+        raise error
+    field = form[error.field]
     field.errors = [*field.errors, str(error)]
 
 
