@@ -28,7 +28,7 @@ class Item:
 PLACES = (
     ("Dashboard", "dashboard.index", "layout-dashboard", Role.CLIENT),
     ("Accounts", "accounts.index", "cloud", Role.CLIENT),
-    ("Instances", "instances.index", "server", Role.CLIENT),
+    ("Instances", "instances.index", "server-2", Role.CLIENT),
     ("Optimization", "experiments.index", "chart-line", Role.CLIENT),
     ("Uptime", "downtime.index", "activity", Role.CLIENT),
     ("System logs", "system_logs.index", "list-details", Role.ADMIN),
