@@ -30,6 +30,23 @@ document.addEventListener("htmx:afterRequest", (event) => {
   }
 });
 
+/* Who walks a page by keyboard keeps their place: the element that takes the place of the focused one is focused. */
+const FOCUSABLE = "a[href], button, summary, [tabindex]";
+let focused = null; // { id, href, index }
+
+document.addEventListener("htmx:beforeSwap", ({ detail: { target: part } }) => {
+  const active = document.activeElement;
+  focused = part.matches("[data-live]") && part.contains(active)
+    ? { id: part.id, href: active.getAttribute("href"), index: [...part.querySelectorAll(FOCUSABLE)].indexOf(active) } : null;
+});
+
+document.addEventListener("htmx:afterSwap", () => {
+  if (!focused) return;
+  const all = [...(document.getElementById(focused.id)?.querySelectorAll(FOCUSABLE) ?? [])];
+  const found = focused.href ? all.find((each) => each.getAttribute("href") === focused.href) : all[focused.index];
+  found?.focus({ preventScroll: true });
+});
+
 document.addEventListener("visibilitychange", () => {
   if (document.hidden || !window.htmx) return;
   for (const part of document.querySelectorAll("[data-live]")) window.htmx.trigger(part, "refresh");

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from flask import Blueprint, Flask
+from flask import Flask
 
 from app.aws.identity import CallerIdentity
 from app.database import db
@@ -16,7 +16,6 @@ from app.models import Account, AppIdentity, Run, User
 from app.models.types import AccountHealth, AccountStatus, ConnectionMethod
 from app.services.accounts import verify
 from app.services.identity import record_identity
-from app.web.access import public
 from demo.aws.cloud import SimulatedAws
 from tests.client import Page, PageClient, text_of
 from tests.conftest import SignIn
@@ -37,14 +36,6 @@ def identity(app: Flask) -> None:
     with app.app_context():
         record_identity(CallerIdentity(APP_ACCOUNT, f"arn:aws:iam::{APP_ACCOUNT}:user/spotkeeper", "aws", "AIDAX"))
         db.session.commit()
-
-
-@pytest.fixture(autouse=True)
-def _inventory(app: Flask) -> None:
-    if "instances" not in app.blueprints:  # its pages are linked to
-        pages = Blueprint("instances", __name__, url_prefix="/instances")
-        pages.add_url_rule("", "index", public(lambda: ""))
-        app.register_blueprint(pages)
 
 
 @pytest.fixture

@@ -1,0 +1,235 @@
+"""What people really do, done in a browser: signing in, connecting an account, seeing it come to life."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from app.models import Account, User
+from demo.aws.cloud import SimulatedAws
+from tests.browser.conftest import PHONE, OpenPage, Site
+from tests.factories import PASSWORD
+from tests.integration.customers import AWS_ID, make_role
+
+
+def type_in(page: Page, username: str, password: str) -> None:
+    page.get_by_label("Username").fill(username)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def fact(page: Page, label: str) -> str:
+    """A fact of the account's page, as it reads now."""
+    return (
+        page.locator("dl.facts > div", has=page.locator("dt", has_text=re.compile(f"^{label}$")))
+        .locator("dd")
+        .inner_text()
+    )
+
+
+def enter_account(page: Page) -> int:
+    """Fill in the first form; returns the account's id."""
+    page.goto("/accounts")
+    page.get_by_role("link", name="Connect an account").first.click()
+    page.get_by_label("Name", exact=True).fill("Production")
+    page.get_by_label("AWS account id").fill(AWS_ID)
+    page.get_by_role("button", name="Continue").click()
+    page.wait_for_url(re.compile(r"/accounts/\d+$"))
+    return int(page.url.rsplit("/", 1)[1])
+
+
+def account_of(site: Site, number: int) -> Account:
+    with site.app.app_context():
+        from app.database import db
+
+        account = db.session.get_one(Account, number)
+        db.session.expunge(account)
+    return account
+
+
+class TestSigningIn:
+    def test_with_a_wrong_password_and_then_the_right_one(self, client1: User, open_page: OpenPage) -> None:
+        page = open_page()
+        page.goto("/accounts")
+        expect(page).to_have_url(re.compile(r"/sign-in\?next="))
+        type_in(page, "client1", "not the password at all")
+        expect(page.locator(".notice.danger, .error")).to_be_visible()
+        assert "password" in page.locator("main").inner_text().lower()
+        type_in(page, "client1", PASSWORD)
+        expect(page.get_by_role("heading", level=1)).to_have_text("Accounts")
+
+        page.locator("details.user summary").click()
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+        page.goto("/accounts")
+        expect(page).to_have_url(re.compile(r"/sign-in\?next="))
+        page.go_back()
+        expect(page.get_by_text("client1")).to_have_count(0)
+
+    def test_with_the_keyboard_alone(self, client1: User, account1: Account, open_page: OpenPage) -> None:
+        page = open_page()
+        page.goto("/accounts")
+        reach(page, "username")
+        page.keyboard.type("client1")
+        page.keyboard.press("Tab")
+        page.keyboard.type(PASSWORD)
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Accounts")
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.textContent") == "Skip to content"
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.activeElement.id") == "main"
+        reach(page, "Production")
+        outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        assert outline == "solid", "where the focus is cannot be seen"
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Production")
+
+
+def reach(page: Page, name: str, *, steps: int = 40) -> None:
+    """Press Tab until the element of this name or these words has the focus."""
+    for _ in range(steps):
+        if page.evaluate(
+            "n => [document.activeElement.name, document.activeElement.textContent.trim()].includes(n)", name
+        ):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"{name!r} is not reached by {steps} presses of Tab")
+
+
+class TestConnectingByRole:
+    def test_the_page_follows_from_pending_to_active_by_itself(
+        self, aws: SimulatedAws, site: Site, client1: User, open_page: OpenPage
+    ) -> None:
+        aws.launch(AWS_ID, "us-east-1", 3, tags={"Name": "web"})
+        page = open_page(as_=client1)
+        number = enter_account(page)
+        account = account_of(site, number)
+        assert fact(page, "Status") == "pending"
+        assert page.get_by_text(account.external_id).first.is_visible()
+
+        page.get_by_label("Role ARN").fill(f"arn:aws:iam::{AWS_ID}:user/ops")
+        page.get_by_role("button", name="Verify the role").click()
+        expect(page.locator(".error")).to_contain_text("This is the ARN of a user")
+        page.get_by_label("Role ARN").fill(make_role(aws, account))
+        page.get_by_role("button", name="Verify the role").click()
+        expect(page.get_by_text("Verification is waiting for a worker")).to_be_visible()
+        page.evaluate("window.isSamePage = true")
+
+        assert site.run_jobs(limit=1) == 1
+        expect(page.locator("dl.facts")).to_contain_text("connected")
+        assert site.run_jobs(limit=1) == 1
+        expect(page.locator("dl.facts")).to_contain_text("active")
+        expect(page.get_by_role("button", name="Discover now")).to_be_enabled()
+
+        assert page.evaluate("window.isSamePage") is True, "the page was loaded again"
+        assert fact(page, "Instances") == "3"
+        assert fact(page, "Regions read") == "2 of 2"
+        assert page.locator("[data-live]").count() == 0, "it goes on asking although nothing runs"
+        page.locator("dl.facts").get_by_role("link", name="3").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Instances")
+        expect(page.locator("tbody tr")).to_have_count(3)
+
+    def test_the_same_without_javascript(
+        self, aws: SimulatedAws, site: Site, client1: User, open_page: OpenPage
+    ) -> None:
+        aws.launch(AWS_ID, "us-east-1", 2)
+        page = open_page(java_script_enabled=False)
+        page.goto("/sign-in")
+        type_in(page, "client1", PASSWORD)
+        number = enter_account(page)
+        assert page.locator("button[data-copy], button[data-copy-text]").locator("visible=true").count() == 0
+        page.get_by_label("Role ARN").fill(make_role(aws, account_of(site, number)))
+        page.get_by_role("button", name="Verify the role").click()
+        expect(page.get_by_text("Verification is waiting for a worker")).to_be_visible()
+        for status in ("connected", "active"):
+            assert site.run_jobs(limit=1) == 1
+            page.reload()
+            assert fact(page, "Status") == status
+        page.get_by_role("button", name="Discover now").click()
+        expect(page.get_by_text("Discovery is waiting for a worker")).to_be_visible()
+        site.run_jobs()
+        page.goto("/accounts")
+        assert page.locator("tbody tr").inner_text().count("active") == 1
+        page.goto(f"/accounts/{number}/disconnect")
+        page.get_by_label("Type the account's name").fill("Production")
+        page.get_by_role("button", name="Disconnect").click()
+        expect(page.get_by_text("No account is connected yet")).to_be_visible()
+
+    def test_the_list_follows_too_and_keeps_the_focus(
+        self, aws: SimulatedAws, site: Site, client1: User, open_page: OpenPage
+    ) -> None:
+        page = open_page(as_=client1)
+        number = enter_account(page)
+        page.get_by_label("Role ARN").fill(make_role(aws, account_of(site, number)))
+        page.get_by_role("button", name="Verify the role").click()
+        page.goto("/accounts")
+        link = page.get_by_role("link", name="Production")
+        link.focus()
+        site.run_jobs()
+        expect(page.locator("tbody")).to_contain_text("active")
+        expect(link).to_be_focused()
+
+
+class TestConnectingByKeys:
+    def test_it_becomes_active_and_the_secret_is_gone(
+        self, aws: SimulatedAws, site: Site, client1: User, open_page: OpenPage
+    ) -> None:
+        keys = aws.create_user_keys(AWS_ID)
+        page = open_page(as_=client1)
+        page.goto("/accounts/new")
+        page.get_by_role("link", name="Access keys").first.click()
+        page.get_by_label("Name", exact=True).fill("By keys")
+        page.get_by_label("AWS account id").fill(AWS_ID)
+        page.get_by_label("Access key id").fill("ASIAIOSFODNN7EXAMPLE")
+        page.get_by_label("Secret access key").fill(keys.secret_access_key)
+        page.get_by_role("button", name="Connect", exact=True).click()
+        expect(page.locator(".error")).to_contain_text("temporary")
+        assert page.get_by_label("Secret access key").input_value() == ""
+        page.get_by_label("Access key id").fill(keys.access_key_id)
+        page.get_by_label("Secret access key").fill(keys.secret_access_key)
+        page.get_by_role("button", name="Connect", exact=True).click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("By keys")
+        site.run_jobs()
+        expect(page.locator("dl.facts")).to_contain_text("active")
+        assert keys.secret_access_key not in page.content()
+        assert keys.access_key_id not in page.content()
+
+
+class TestTheFrame:
+    @pytest.mark.parametrize("has_script", [True, False])
+    def test_the_theme_is_switched_and_kept(
+        self, client1: User, open_page: OpenPage, sign_in: object, has_script: bool
+    ) -> None:
+        page = open_page(as_=client1, java_script_enabled=has_script, color_scheme="light")
+        page.goto("/accounts")
+        light = background(page) if has_script else ""
+        page.locator("details.user summary").click()
+        page.get_by_role("button", name="Dark").click()
+        expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+        page.goto("/me")
+        expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+        if has_script:
+            assert background(page) != light
+
+    @pytest.mark.parametrize("has_script", [True, False])
+    def test_the_menu_of_a_phone_opens_and_leads_on(self, client1: User, open_page: OpenPage, has_script: bool) -> None:
+        page = open_page(as_=client1, viewport=PHONE, java_script_enabled=has_script)
+        page.goto("/me")
+        link = page.get_by_role("navigation", name="Main").get_by_role("link", name="Accounts")
+        expect(link).to_be_hidden()
+        page.get_by_role("button", name="Menu").click()
+        expect(link).to_be_visible()
+        link.click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Accounts")
+        expect(link).to_be_hidden()
+
+    def test_copying_copies(self, site: Site, client1: User, open_page: OpenPage) -> None:
+        page = open_page(as_=client1, permissions=["clipboard-read", "clipboard-write"])
+        account = account_of(site, enter_account(page))
+        page.get_by_role("button", name="Copy the External ID").first.click()
+        assert page.evaluate("navigator.clipboard.readText()") == account.external_id
+
+
+def background(page: Page) -> str:
+    return str(page.evaluate("getComputedStyle(document.body).backgroundColor"))
