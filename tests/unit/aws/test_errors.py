@@ -93,7 +93,9 @@ class TestClocks:
         assert fault.code is FaultCode.CLOCK_SKEW
         assert "30 minutes behind" in str(fault)
 
-    @pytest.mark.parametrize("date", [None, "never", format_datetime(datetime.now(UTC), usegmt=True)])
+    @pytest.mark.parametrize(
+        "date", [None, "never", format_datetime(datetime.now(UTC), usegmt=True)], ids=["none", "nonsense", "right"]
+    )
     def test_a_right_clock_is_not_blamed(self, date):
         headers = {"date": date} if date else {}
         assert answered("SignatureDoesNotMatch", headers=headers).code is FaultCode.BAD_SECRET_KEY
