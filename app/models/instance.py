@@ -24,7 +24,8 @@ class Instance(Identified, Timestamped, Base):
         sa.CheckConstraint(f"(state = '{MISSING}') = (missing_since IS NOT NULL)", name="missing_has_time"),
         # What the list sorts and pages by, for one account's owner and for everybody's.
         sa.Index(None, "account_id", "name_key", "id"),
-        sa.Index(None, "account_id", "region"),
+        # What lists are filtered and counted by: small enough to be read whole instead of the rows.
+        sa.Index("ix_instances_kinds", "account_id", "region", "state", "lifecycle", "auth_status", "instance_type"),
         sa.Index(None, "name_key", "id"),
         sa.Index(None, "instance_id", "id"),
         sa.Index(None, "instance_type", "id"),

@@ -7,12 +7,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.database import db
-from app.models import Account, AccountEvent, Instance, User
+from app.models import Account, AccountEvent, User
+from app.models.instance import MISSING
 from app.models.types import AccountHealth, AccountStatus, AuthStatus
+from app.services.instances.tallies import tally_instances
 from app.services.scope import visible_accounts
 
-#: States in which an instance exists and may cost something.
-PRESENT = ("pending", "running", "stopping", "stopped", "shutting-down")
+#: States of instances that are no more.
+GONE = (MISSING, "terminated")
 TOP = 8
 
 
@@ -26,11 +28,16 @@ class Dashboard:
     """Failed, refused, partial or unavailable ones, worst first."""
 
     instances: int
+    """Those that are there: neither missing nor terminated."""
+
+    present_states: Sequence[str]
+    """The states that these are in, for a link that leads to them."""
+
     by_state: Sequence[tuple[str, int]]
     running: int
     running_spot: int
     unauthorized: int
-    """Unauthorized instances that are there: neither missing nor terminated."""
+    """Of those that are there."""
 
     by_region: Sequence[tuple[str, int]]
     """Running instances, the most first."""
@@ -46,19 +53,21 @@ def summarize(viewer: User) -> Dashboard:
         sa.select(Account.status, sa.func.count()).where(visible_accounts(viewer)).group_by(Account.status)
     )
     accounts = {status: count for status, count in rows}  # noqa: C416 - a Row is no pair to dict()
-    by_state = _count_by(viewer, Instance.state)
-    running = Instance.state == "running"
+    tallies = tally_instances(viewer)
+    by_state = tallies.by("state")
+    present = [state for state, _ in by_state if state not in GONE]
     return Dashboard(
         accounts=sum(accounts.values()),
         accounts_by_status=accounts,
         needing_attention=_list_needing_attention(viewer),
-        instances=sum(count for state, count in by_state if state not in ("missing", "terminated")),
-        by_state=by_state,
-        running=dict(by_state).get("running", 0),
-        running_spot=_count(viewer, running, Instance.lifecycle == "spot"),
-        unauthorized=_count(viewer, Instance.auth_status == AuthStatus.UNAUTHORIZED, Instance.state.in_(PRESENT)),
-        by_region=_count_by(viewer, Instance.region, running),
-        by_type=_count_by(viewer, Instance.instance_type, running),
+        instances=sum(count for state, count in by_state if state in present),
+        present_states=present,
+        by_state=by_state[:TOP],
+        running=tallies.count(state="running"),
+        running_spot=tallies.count(state="running", lifecycle="spot"),
+        unauthorized=sum(tallies.count(state=state, auth_status=AuthStatus.UNAUTHORIZED) for state in present),
+        by_region=tallies.by("region", state="running")[:TOP],
+        by_type=tallies.by("type", state="running")[:TOP],
         events=_list_events(viewer),
     )
 
@@ -88,27 +97,3 @@ def _list_events(viewer: User) -> Sequence[Any]:
         .order_by(AccountEvent.id.desc())
         .limit(TOP)
     ).all()
-
-
-def _count_by(viewer: User, column: Any, *conditions: sa.ColumnElement[bool]) -> list[tuple[str, int]]:
-    count = sa.func.count()
-    rows = db.session.execute(
-        sa.select(column, count)
-        .select_from(Instance)
-        .join(Account, Account.id == Instance.account_id)
-        .where(visible_accounts(viewer), *conditions)
-        .group_by(column)
-        .order_by(count.desc(), column)
-        .limit(TOP)
-    )
-    return [(str(value), number) for value, number in rows]
-
-
-def _count(viewer: User, *conditions: sa.ColumnElement[bool]) -> int:
-    query = (
-        sa.select(sa.func.count())
-        .select_from(Instance)
-        .join(Account, Account.id == Instance.account_id)
-        .where(visible_accounts(viewer), *conditions)
-    )
-    return db.session.scalar(query) or 0

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from app.models import Account, Downtime, User
 from app.models.types import DowntimeCause
 from app.services.paging import Page, Sort, fetch_page
-from app.services.scope import visible_accounts
+from app.services.scope import in_visible_account
 
 COLUMNS = (
     Downtime.id,
@@ -31,9 +31,10 @@ def list_downtime(
     Raises:
         InvalidInputError: the cursor is not one of ours.
     """
-    query = sa.select(*COLUMNS).join(Account, Account.id == Downtime.account_id).where(visible_accounts(viewer))
+    matching = sa.select(Downtime.id).where(in_visible_account(Downtime.account_id, viewer))
     if account_pk is not None:
-        query = query.where(Downtime.account_id == account_pk)
+        matching = matching.where(Downtime.account_id == account_pk)
     if cause is not None:
-        query = query.where(Downtime.cause == cause)
-    return fetch_page(query, Sort(Downtime.started_at, Downtime.id, is_descending=True), cursor)
+        matching = matching.where(Downtime.cause == cause)
+    shown = sa.select(*COLUMNS).join(Account, Account.id == Downtime.account_id)
+    return fetch_page(matching, shown, Sort(Downtime.started_at, Downtime.id, is_descending=True), cursor)

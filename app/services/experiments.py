@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from app.models import Account, Experiment, User
 from app.models.types import Decision
 from app.services.paging import Page, Sort, fetch_page
-from app.services.scope import visible_accounts
+from app.services.scope import in_visible_account
 
 COLUMNS = (
     Experiment.id,
@@ -31,9 +31,10 @@ def list_experiments(
     Raises:
         InvalidInputError: the cursor is not one of ours.
     """
-    query = sa.select(*COLUMNS).join(Account, Account.id == Experiment.account_id).where(visible_accounts(viewer))
+    matching = sa.select(Experiment.id).where(in_visible_account(Experiment.account_id, viewer))
     if account_pk is not None:
-        query = query.where(Experiment.account_id == account_pk)
+        matching = matching.where(Experiment.account_id == account_pk)
     if decision is not None:
-        query = query.where(Experiment.decision == decision)
-    return fetch_page(query, Sort(Experiment.decided_at, Experiment.id, is_descending=True), cursor)
+        matching = matching.where(Experiment.decision == decision)
+    shown = sa.select(*COLUMNS).join(Account, Account.id == Experiment.account_id)
+    return fetch_page(matching, shown, Sort(Experiment.decided_at, Experiment.id, is_descending=True), cursor)

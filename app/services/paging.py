@@ -9,7 +9,7 @@ import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
@@ -53,26 +53,33 @@ class _Cursor:
     id: int
 
 
-def fetch_page(query: Any, sort: Sort, cursor: str | None, *, size: int = PAGE_SIZE) -> Page[Any]:
-    """Rows of the query after, or before, the cursor. The query must select both of the sort's columns.
+def fetch_page(matching: Any, shown: Any, sort: Sort, cursor: str | None, *, size: int = PAGE_SIZE) -> Page[Any]:
+    """The rows after, or before, the cursor; a cursor beyond all rows leads to the first page.
+
+    `matching` selects the sort's id column alone and holds all conditions, the viewer's scope among them; `shown`
+    selects what a row shows, both of the sort's columns included, and has no conditions. In two steps, because the
+    first is answered from indexes and only a page of rows is then read: sorting whole rows costs ten times as much.
 
     Raises:
-        InvalidInputError: the cursor is not one of ours.
+        InvalidInputError: the cursor is not one of ours, or belongs to another sort.
     """
-    at = _decode(cursor) if cursor else None
+    at = _decode(cursor, sort) if cursor else None
     is_backward = at is not None and at.is_backward
     # Read against the order when going back, and turned round afterwards.
     is_falling = sort.is_descending != is_backward
-    rows_query = query if at is None else query.where(_beyond(sort, at, is_falling=is_falling))
+    found = matching if at is None else matching.where(_beyond(sort, at, is_falling=is_falling))
     order = (sort.column.desc(), sort.id_column.desc()) if is_falling else (sort.column, sort.id_column)
-    found = list(db.session.execute(rows_query.order_by(*order).limit(size + 1)))
-    has_more = len(found) > size
-    rows = found[:size]
+    ids = found.order_by(*order).limit(size + 1).subquery()
+    rows = list(db.session.execute(shown.join(ids, ids.c.id == sort.id_column).order_by(*order)))
+    if at is not None and not rows:
+        return fetch_page(matching, shown, sort, None, size=size)
+    has_more = len(rows) > size
+    rows = rows[:size]
     if is_backward:
         rows.reverse()
-    total, is_capped = count_capped(query)
-    has_next = has_more if not is_backward else True
-    has_previous = at is not None and (has_more if is_backward else True)
+    total, is_capped = count_capped(matching)
+    has_next = has_more or is_backward
+    has_previous = has_more if is_backward else at is not None
     return Page(
         rows,
         total,
@@ -98,18 +105,36 @@ def _beyond(sort: Sort, at: _Cursor, *, is_falling: bool) -> sa.ColumnElement[bo
 
 def _encode(sort: Sort, row: Any, *, is_backward: bool) -> str:
     value = getattr(row, sort.column.key)
-    value = value.isoformat() if isinstance(value, datetime) else str(value)
-    text = json.dumps([int(is_backward), type(getattr(row, sort.column.key)).__name__ == "datetime", value, row.id])
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    text = value.isoformat() if isinstance(value, datetime) else str(value)
+    # Not as \uXXXX: a name of 256 emoji would not fit into an address any more.
+    parts = json.dumps([int(is_backward), sort.column.key, text, row.id], ensure_ascii=False)
+    return base64.urlsafe_b64encode(parts.encode()).decode().rstrip("=")
 
 
-def _decode(text: str) -> _Cursor:
+def _decode(text: str, sort: Sort) -> _Cursor:
     try:
         padded = text + "=" * (-len(text) % 4)
-        backward, is_time, value, id_ = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-        if not isinstance(value, str) or not isinstance(id_, int) or not 0 <= id_ < 2**63 or "\0" in value:
+        backward, key, value, id_ = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        if key != sort.column.key or type(value) is not str or type(id_) is not int or not 0 <= id_ < 2**63:
             raise ValueError
-        value.encode()
-        return _Cursor(bool(backward), datetime.fromisoformat(value) if is_time else value, id_)
-    except (ValueError, TypeError, binascii.Error, RecursionError):
+        return _Cursor(bool(backward), _typed(value, _kind(sort.column.type)), id_)
+    except (ValueError, TypeError, OverflowError, binascii.Error, RecursionError):
         raise InvalidInputError("This is not a page of the list. Begin again at the first one.") from None
+
+
+def _kind(column_type: Any) -> Any:
+    # A decorated type says what it is by the type that it wraps.
+    return getattr(column_type, "impl_instance", column_type).python_type
+
+
+def _typed(text: str, kind: Any) -> Any:
+    """What the column may be compared with: anybody may have written the cursor."""
+    if issubclass(kind, datetime):
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            raise ValueError
+        return moment.astimezone(UTC)
+    if "\0" in text:
+        raise ValueError
+    text.encode()  # no lone surrogates
+    return kind(text)

@@ -15,6 +15,9 @@ LAST = "\U0010ffff"
 #: Longer values can match nothing that is stored.
 MAX_LENGTH = 300
 MAX_VALUES = 50
+MAX_SEARCHES = 3
+MAX_SPLITS = 4
+MAX_ID = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +58,10 @@ class InstanceFilters:
     def __bool__(self) -> bool:
         return any(True for _ in self.pairs())
 
-    def conditions(self) -> Iterator[sa.ColumnElement[bool]]:
-        """The conditions on `instances`, each served by an index."""
+    def narrow(self, query: Any) -> Any:
+        """The query on `instances` with these conditions, each of them served by an index."""
         if self.account:
-            numbers = [int(value) for value in self.account if value.isascii() and value.isdigit() and len(value) < 19]
-            yield Instance.account_id.in_(numbers)
+            query = query.where(Instance.account_id.in_([id_ for id_ in map(as_id, self.account) if id_ is not None]))
         for column, values in (
             (Instance.region, self.region),
             (Instance.state, self.state),
@@ -67,43 +69,55 @@ class InstanceFilters:
             (Instance.instance_type, self.type),
         ):
             if values:
-                yield column.in_(values)
+                query = query.where(column.in_(values))
         if self.auth_status:
             known = [status for status in AuthStatus if status.value in self.auth_status]
-            yield Instance.auth_status.in_(known)
+            query = query.where(Instance.auth_status.in_(known))
         if self.tag:
-            yield sa.or_(*(has_tag(text) for text in self.tag))
-        for text in self.q:
-            yield matches(text)
+            carriers = sa.select(InstanceTag.instance_pk).where(sa.or_(*map(has_tag, self.tag)))
+            query = query.where(Instance.id.in_(carriers))
+        for text in self.q[:MAX_SEARCHES]:
+            hits = search(text).subquery()
+            query = query.join(hits, hits.c.id == Instance.id)
+        return query
+
+
+def as_id(text: str) -> int | None:
+    """A row's id; None for what cannot be one."""
+    is_number = text.isascii() and text.isdigit() and len(text) < 20
+    return int(text) if is_number and int(text) <= MAX_ID else None
 
 
 def has_tag(text: str) -> sa.ColumnElement[bool]:
-    """`key=value` is exact on both sides; a key alone asks whether it is there."""
-    key, separator, value = text.partition("=")
-    return _tagged(InstanceTag.key == key, *([InstanceTag.value == value] if separator else []))
+    """`key=value` is exact on both sides; a key alone asks whether it is there. A key may hold `=`, too."""
+    splits = [at for at, character in enumerate(text) if character == "="][:MAX_SPLITS]
+    exact = [sa.and_(InstanceTag.key == text[:at], InstanceTag.value == text[at + 1 :]) for at in splits]
+    return sa.or_(InstanceTag.key == text, *exact)
 
 
-def matches(text: str) -> sa.ColumnElement[bool]:
-    """The search box: the beginning of an id, name, address or tag value, or a whole `key=value`."""
-    conditions: list[Any] = [
-        begins(Instance.instance_id, text.lower()),
-        begins(Instance.name_key, text.casefold()),
-        begins(Instance.private_ip, text),
-        begins(Instance.public_ip, text),
-        _tagged(begins(InstanceTag.value, text)),
+def search(text: str) -> sa.CompoundSelect[int]:
+    """Ids of the instances whose id, name, address or tag value begins so, or that have the whole `key=value`.
+
+    A union to be joined: each part reads a range of its own index. As one condition with OR no database uses them all.
+    """
+    parts = [
+        sa.select(Instance.id.label("id")).where(begins(column, value))
+        for column, value in (
+            (Instance.instance_id, text.lower()),
+            (Instance.name_key, text.casefold()),
+            (Instance.private_ip, text),
+            (Instance.public_ip, text),
+        )
     ]
+    parts.append(sa.select(InstanceTag.instance_pk.label("id")).where(begins(InstanceTag.value, text)))
     if "=" in text:
-        conditions.append(has_tag(text))
-    return sa.or_(*conditions)
+        parts.append(sa.select(InstanceTag.instance_pk.label("id")).where(has_tag(text)))
+    return sa.union(*parts)
 
 
 def begins(column: Any, text: str) -> sa.ColumnElement[bool]:
     """A prefix as a range, which an index serves on every database; LIKE only on some, and it knows wildcards."""
     return sa.and_(column >= text, column < text + LAST)
-
-
-def _tagged(*conditions: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
-    return Instance.id.in_(sa.select(InstanceTag.instance_pk).where(*conditions))
 
 
 def _clean(values: Sequence[str]) -> Iterator[str]:

@@ -8,13 +8,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import joinedload
 
+from app.columns import UtcDateTime
 from app.database import db
 from app.errors import NotFoundError
 from app.models import Account, Instance, RegionScan, User
 from app.models.types import RegionResult
-from app.services.instances.filters import InstanceFilters
+from app.services.instances.filters import InstanceFilters, as_id
 from app.services.paging import PAGE_SIZE, Page, Sort, fetch_page
-from app.services.scope import visible_accounts
+from app.services.scope import in_visible_account, visible_accounts
 
 #: What may be sorted by, as the address says it. All are NOT NULL: a missing value has no place in an order.
 SORTS = {
@@ -48,16 +49,6 @@ COLUMNS = (
     Instance.launched_at,
     Instance.first_seen_at,
 )
-
-#: What the list is narrowed by with a choice; the most frequent values come first, and no more than this many.
-FACETS = {
-    "region": Instance.region,
-    "state": Instance.state,
-    "lifecycle": Instance.lifecycle,
-    "type": Instance.instance_type,
-    "auth_status": Instance.auth_status,
-}
-FACET_LENGTH = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,30 +86,9 @@ def list_instances(
         InvalidInputError: the cursor is not one of ours.
     """
     name, is_descending = parse_sort(sort)
-    query = (
-        sa.select(*COLUMNS)
-        .join(Account, Account.id == Instance.account_id)
-        .where(visible_accounts(viewer), *filters.conditions())
-    )
-    return fetch_page(query, Sort(SORTS[name], Instance.id, is_descending), cursor, size=size)
-
-
-def list_facets(viewer: User) -> dict[str, list[tuple[str, int]]]:
-    """For each choice the values that occur in the viewer's instances, with how often."""
-    facets: dict[str, list[tuple[str, int]]] = {}
-    for name, column in FACETS.items():
-        count = sa.func.count()
-        rows = db.session.execute(
-            sa.select(column, count)
-            .select_from(Instance)
-            .join(Account, Account.id == Instance.account_id)
-            .where(visible_accounts(viewer))
-            .group_by(column)
-            .order_by(count.desc(), column)
-            .limit(FACET_LENGTH)
-        )
-        facets[name] = [(str(value), number) for value, number in rows]
-    return facets
+    matching = filters.narrow(sa.select(Instance.id)).where(in_visible_account(Instance.account_id, viewer))
+    shown = sa.select(*COLUMNS).join(Account, Account.id == Instance.account_id)
+    return fetch_page(matching, shown, Sort(SORTS[name], Instance.id, is_descending), cursor, size=size)
 
 
 def list_account_choices(viewer: User) -> list[tuple[int, str]]:
@@ -133,26 +103,26 @@ def list_account_choices(viewer: User) -> list[tuple[int, str]]:
 
 def find_freshness(viewer: User, filters: InstanceFilters) -> Freshness:
     """How much of the filtered accounts and regions was read by the last try."""
-    query = (
+    conditions = [in_visible_account(RegionScan.account_id, viewer), RegionScan.result != RegionResult.NOT_OPTED_IN]
+    if filters.account:
+        conditions.append(RegionScan.account_id.in_([id_ for id_ in map(as_id, filters.account) if id_ is not None]))
+    if filters.region:
+        conditions.append(RegionScan.region.in_(filters.region))
+    is_read = RegionScan.result == RegionResult.READ
+    enabled, read, oldest = db.session.execute(
+        sa.select(
+            sa.func.count(),
+            sa.func.count(sa.case((is_read, RegionScan.id))),
+            sa.func.min(RegionScan.last_read_at, type_=UtcDateTime()),
+        ).where(*conditions)
+    ).one()
+    unread = db.session.execute(
         sa.select(RegionScan, Account.account_name)
         .join(Account, Account.id == RegionScan.account_id)
-        .where(visible_accounts(viewer), RegionScan.result != RegionResult.NOT_OPTED_IN)
+        .where(~is_read, *conditions)
         .order_by(Account.account_name, RegionScan.region)
-    )
-    numbers = [int(value) for value in filters.account if value.isascii() and value.isdigit() and len(value) < 19]
-    if filters.account:
-        query = query.where(RegionScan.account_id.in_(numbers))
-    if filters.region:
-        query = query.where(RegionScan.region.in_(filters.region))
-    found = db.session.execute(query).all()
-    scans = [row.RegionScan for row in found]
-    read_at = [scan.last_read_at for scan in scans if scan.last_read_at is not None]
-    return Freshness(
-        read=sum(scan.result is RegionResult.READ for scan in scans),
-        enabled=len(scans),
-        oldest_read_at=min(read_at, default=None),
-        unread=[row for row in found if row.RegionScan.result is not RegionResult.READ],
-    )
+    ).all()
+    return Freshness(read=read, enabled=enabled, oldest_read_at=oldest, unread=unread)
 
 
 def get_instance(viewer: User, instance_pk: int) -> Instance:

@@ -14,12 +14,16 @@ from app.models import Instance
 from app.models.types import AuthStatus, Role
 from app.services.instances import listing
 from app.services.instances.authorize import set_auth_status
-from app.services.instances.filters import InstanceFilters
+from app.services.instances.filters import InstanceFilters, as_id
+from app.services.instances.tallies import KINDS, tally_instances
 from app.services.paging import COUNT_CAP, Page
 from app.web.access import current_viewer, requires
 from app.web.addresses import local_path
 
 blueprint = Blueprint("instances", __name__, url_prefix="/instances")
+
+#: No list to choose from is longer; the most frequent values come first.
+MAX_CHOICES = 100
 
 #: What each filter is called on the page.
 FILTER_NAMES = {
@@ -42,14 +46,16 @@ def index() -> str:
     sort = request.args.get("sort", listing.DEFAULT_SORT)
     page = listing.list_instances(viewer, filters, sort=sort, cursor=request.args.get("cursor"))
     accounts = listing.list_account_choices(viewer)
-    facets = listing.list_facets(viewer)
+    tallies = tally_instances(viewer)
     return render_template(
         "instance/index.html",
         page=page,
         filters=filters,
         chips=list(_chips(filters, dict(accounts), sort)),
         accounts=accounts,
-        choices={name: [(value, f"{value} ({count:,})") for value, count in counts] for name, counts in facets.items()},
+        choices={
+            name: [(value, f"{value} ({count:,})") for value, count in tallies.by(name)[:MAX_CHOICES]] for name in KINDS
+        },
         freshness=listing.find_freshness(viewer, filters),
         count_text=_count_text(page),
         sorts=dict(_sorts(filters, sort)),
@@ -83,7 +89,7 @@ def show(instance_pk: int) -> str:
 def authorize() -> ResponseReturnValue:
     """Authorize the instances whose ids are sent, or no longer; then back to where it was asked."""
     status = AuthStatus.UNAUTHORIZED if request.form.get("auth_status") == "unauthorized" else AuthStatus.AUTHORIZED
-    ids = {int(text) for text in request.form.getlist("ids") if text.isascii() and text.isdigit() and len(text) < 19}
+    ids = {id_ for id_ in map(as_id, request.form.getlist("ids")) if id_ is not None}
     try:
         changed = set_auth_status(current_viewer(), ids, status, reason=request.form.get("reason", ""))
     except InvalidInputError as error:
@@ -96,7 +102,7 @@ def authorize() -> ResponseReturnValue:
 
 def _chips(filters: InstanceFilters, accounts: dict[int, str], sort: str) -> Iterator[dict[str, str]]:
     for name, value in filters.pairs():
-        shown = accounts.get(int(value), value) if name == "account" and value.isdigit() else value
+        shown = accounts.get(as_id(value) or 0, value) if name == "account" else value
         yield {
             "label": f"{FILTER_NAMES[name]}: {shown}",
             "remove_url": _address(filters.without(name, value), sort),
