@@ -134,6 +134,8 @@ def register_access(app: Flask) -> None:
     app.config["WTF_CSRF_SSL_STRICT"] = False  # `_refuse_foreign_origin` does this, also for http
     public(app.view_functions["static"])
     app.before_request(enforce)
+    # The thread may do something else next.
+    app.teardown_request(lambda _error: expect_reads_only(False))
 
 
 def enforce() -> ResponseReturnValue | None:

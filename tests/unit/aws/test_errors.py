@@ -93,10 +93,10 @@ class TestClocks:
         assert fault.code is FaultCode.CLOCK_SKEW
         assert "30 minutes behind" in str(fault)
 
-    @pytest.mark.parametrize(
-        "date", [None, "never", format_datetime(datetime.now(UTC), usegmt=True)], ids=["none", "nonsense", "right"]
-    )
+    @pytest.mark.parametrize("date", [None, "never", "now"])
     def test_a_right_clock_is_not_blamed(self, date):
+        if date == "now":
+            date = format_datetime(datetime.now(UTC), usegmt=True)
         headers = {"date": date} if date else {}
         assert answered("SignatureDoesNotMatch", headers=headers).code is FaultCode.BAD_SECRET_KEY
         assert answered("RequestExpired", headers=headers).code is FaultCode.EXPIRED_CREDENTIALS
