@@ -21,7 +21,7 @@ from app.aws.identity import CallerIdentity
 from app.database import db
 from app.models import User
 from app.services.identity import record_identity
-from tests.conftest import SignIn
+from app.services.sessions import start_session
 from tests.fakes.simulation import APP_ACCOUNT
 from tests.jobs import run_jobs
 
@@ -109,6 +109,13 @@ class Site:
         return run_jobs(self.app, limit=limit)
 
 
+def know_identity(app: Flask) -> None:
+    """The installation knows who it is in AWS, as after a worker's first minute."""
+    with app.app_context():
+        record_identity(CallerIdentity(APP_ACCOUNT, f"arn:aws:iam::{APP_ACCOUNT}:user/spotkeeper", "aws", "AIDAX"))
+        db.session.commit()
+
+
 @contextmanager
 def serving(app: Flask) -> Iterator[Site]:
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
@@ -125,9 +132,7 @@ def serving(app: Flask) -> Iterator[Site]:
 @pytest.fixture
 def site(app: Flask) -> Iterator[Site]:
     """A server of this test's own, on an empty database, which knows who it is in AWS."""
-    with app.app_context():
-        record_identity(CallerIdentity(APP_ACCOUNT, f"arn:aws:iam::{APP_ACCOUNT}:user/spotkeeper", "aws", "AIDAX"))
-        db.session.commit()
+    know_identity(app)
     with serving(app) as running:
         yield running
 
@@ -136,7 +141,7 @@ OpenPage = Callable[..., Page]
 
 
 @pytest.fixture
-def open_page(chromium: Browser, site: Site, sign_in: SignIn) -> Iterator[OpenPage]:
+def open_page(chromium: Browser, site: Site) -> Iterator[OpenPage]:
     """`open_page(as_=client1)` -> a page of a fresh browser, watched; `context` options are Playwright's.
 
     At the end of the test nothing may have gone wrong on any of them.
@@ -148,7 +153,7 @@ def open_page(chromium: Browser, site: Site, sign_in: SignIn) -> Iterator[OpenPa
         context = new_context(chromium, site, viewport=viewport, **options)
         contexts.append(context)
         if as_ is not None:
-            give_session(context, site, as_, sign_in)
+            give_session(context, site, as_)
         page = context.new_page()
         watches.append(Watch(page, urlsplit(site.url).netloc))
         return page
@@ -166,12 +171,18 @@ def new_context(browser: Browser, site: Site, **options: Any) -> BrowserContext:
     return context
 
 
-def give_session(context: BrowserContext, site: Site, user: User, sign_in: SignIn) -> None:
+def give_session(context: BrowserContext, site: Site, user: User) -> None:
     """Be signed in without typing it: the journeys of signing in do that."""
+    with site.app.app_context():
+        _, token = start_session(user, lifetime_seconds=3600, ip_address="127.0.0.1", user_agent="tests")
+        db.session.commit()
+    client = site.app.test_client()
+    with client.session_transaction() as cookie:
+        cookie.update({"_user_id": str(user.id), "_fresh": True, "token": token})
     name = site.app.config["SESSION_COOKIE_NAME"]
-    cookie = sign_in(user).get_cookie(name)
-    assert cookie is not None
-    context.add_cookies([{"name": name, "value": cookie.value, "url": site.url}])
+    found = client.get_cookie(name)
+    assert found is not None
+    context.add_cookies([{"name": name, "value": found.value, "url": site.url}])
 
 
 def no_overflow(page: Page) -> str | None:

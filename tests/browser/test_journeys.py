@@ -198,9 +198,7 @@ class TestConnectingByKeys:
 
 class TestTheFrame:
     @pytest.mark.parametrize("has_script", [True, False])
-    def test_the_theme_is_switched_and_kept(
-        self, client1: User, open_page: OpenPage, sign_in: object, has_script: bool
-    ) -> None:
+    def test_the_theme_is_switched_and_kept(self, client1: User, open_page: OpenPage, has_script: bool) -> None:
         page = open_page(as_=client1, java_script_enabled=has_script, color_scheme="light")
         page.goto("/accounts")
         light = background(page) if has_script else ""

@@ -1,0 +1,194 @@
+"""Every page of the console as everybody who may open it: accessible, inside its width, quiet, and from one host.
+
+axe runs on each page in light and dark, on a phone and a wide screen, with everything unfolded. It is put into the page
+by the browser, which the content security policy allows, and stays there for both schemes.
+"""
+
+import shutil
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from flask import Flask
+from playwright.sync_api import Browser, Page
+
+from app.database import db
+from demo.aws.regions import ENABLED
+from demo.aws.server import SimulationServer
+from tests.architecture.access_table import TABLE, VIEWERS
+from tests.browser.conftest import (
+    PHONE,
+    WIDE,
+    Site,
+    Watch,
+    give_session,
+    know_identity,
+    new_context,
+    no_overflow,
+    serving,
+)
+from tests.browser.world import Seeded, seed
+from tests.conftest import make_app, make_config
+from tests.fakes.simulation import APP_ACCOUNT
+
+#: Addresses for each endpoint that answers with a page; {names} are rows of `world.py`.
+PAGES = {
+    "dashboard.index": ["/"],
+    "accounts.index": ["/accounts", "/accounts?status=failed", "/accounts?q=nothing+like+it"],
+    "accounts.new": ["/accounts/new", "/accounts/new?method=access_keys"],
+    "accounts.show": ["/accounts/{active}", "/accounts/{new}", "/accounts/{open}", "/accounts/{gone}"],
+    "accounts.rename": ["/accounts/{open}/rename"],
+    "accounts.credentials": ["/accounts/{active}/credentials", "/accounts/{gone}/credentials"],
+    "accounts.disconnect": ["/accounts/{open}/disconnect"],
+    "instances.index": [
+        "/instances",
+        "/instances?state=running&lifecycle=spot&tag=note",
+        "/instances?auth_status=unauthorized",
+        "/instances?q=nothing+like+it",
+    ],
+    "instances.show": ["/instances/{hostile}", "/instances/{missing}"],
+    "experiments.index": ["/experiments"],
+    "downtime.index": ["/downtime"],
+    "system_logs.index": ["/system-logs", "/system-logs?component=tests&level=warning"],
+    "users.index": ["/users"],
+    "users.new": ["/users/new"],
+    "users.show": ["/users/{client3}", "/users/{superadmin}"],
+    "me.show": ["/me"],
+    "me.password": ["/me/password"],
+    "me.confirm": ["/me/confirm"],
+    "auth.sign_in": ["/sign-in", "/sign-in?next=/accounts"],
+}
+#: Endpoints of other things than pages; fragments are seen inside the pages that they renew.
+NOT_PAGES = {
+    "static",
+    "health.alive",
+    "health.ready",
+    "accounts.table",
+    "accounts.progress",
+    "accounts.template",
+}
+COLOR_RULES = ["color-contrast", "link-in-text-block"]
+VISITORS = ("anonymous", "client1", "client3", "admin", "superadmin")
+
+
+@pytest.fixture(scope="session")
+def seeded(
+    tmp_path_factory: pytest.TempPathFactory, migrated_database: object, _simulation: SimulationServer
+) -> Iterator[tuple[Site, Seeded]]:
+    folder = tmp_path_factory.mktemp("every-page")
+    shutil.copyfile(str(migrated_database), folder / "spotkeeper.db")
+    app = make_app(make_config(folder))
+    cloud = _simulation.cloud
+    cloud.reset()
+    cloud.regions = {"us-east-1": ENABLED, "eu-west-1": ENABLED}
+    ours = cloud.create_user_keys(APP_ACCOUNT, "spotkeeper")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AWS_ENDPOINT_URL", _simulation.url)
+        environment.setenv("AWS_ACCESS_KEY_ID", ours.access_key_id)
+        environment.setenv("AWS_SECRET_ACCESS_KEY", ours.secret_access_key)
+        environment.setenv("AWS_REGION", "us-east-1")
+        know_identity(app)
+        world = seed(app, cloud)
+    with serving(app) as site:
+        yield site, world
+    with app.app_context():
+        db.engine.dispose()
+
+
+def addresses(world: Seeded, visitor: str) -> list[str]:
+    """What this visitor may open, by the access table; client3 owns nothing, so no object's page."""
+    column = VIEWERS.index(visitor)
+    open_to = [name for name in PAGES if TABLE[f"GET {name}"].split()[column] == "+"]
+    if visitor != "anonymous":
+        open_to.remove("auth.sign_in")  # leads on who is signed in
+    names = {**world.accounts, **world.instances, **{name: user.id for name, user in world.people.items()}}
+    return [pattern.format(**names) for name in open_to for pattern in PAGES[name]]
+
+
+def violations(page: Page, rules: list[str] | None = None) -> list[str]:
+    """What axe objects to in the page as it looks now, by all rules or by these."""
+    found: list[str] = page.evaluate(
+        """async (options) => (await axe.run(options)).violations.flatMap(
+             (each) => each.nodes.slice(0, 3).map((node) => `${each.id}: ${node.html.slice(0, 150)}`))""",
+        {"resultTypes": ["violations"], **({"runOnly": rules} if rules else {})},
+    )
+    return found
+
+
+class TestEveryPage:
+    @pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+    @pytest.mark.parametrize("visitor", VISITORS)
+    def test_it_is_accessible_and_quiet_and_keeps_its_width(
+        self, chromium: Browser, seeded: tuple[Site, Seeded], visitor: str, size: dict[str, int]
+    ) -> None:
+        site, world = seeded
+        context = new_context(chromium, site, viewport=size)
+        context.add_init_script(Axe().axe_script)
+        if visitor != "anonymous":
+            give_session(context, site, world.people[visitor])
+        page = context.new_page()
+        watch = Watch(page, urlsplit(site.url).netloc)
+        faults = []
+        for address in addresses(world, visitor):
+            response = page.goto(address)
+            assert response is not None
+            assert (response.status, page.url) == (200, site.url + address)
+            page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+            page.emulate_media(color_scheme="light")
+            faults += [f"{address}, light: {each}" for each in violations(page)]
+            # The other scheme changes colors and nothing else.
+            page.emulate_media(color_scheme="dark")
+            faults += [f"{address}, dark: {each}" for each in violations(page, COLOR_RULES)]
+            if wide := no_overflow(page):
+                faults.append(f"{address}: wider than the screen: {wide}")
+        context.close()
+        assert faults == []
+        assert watch.faults == []
+
+    def test_what_an_instance_is_called_harms_nobody(self, chromium: Browser, seeded: tuple[Site, Seeded]) -> None:
+        site, world = seeded
+        context = new_context(chromium, site, viewport=PHONE)
+        give_session(context, site, world.people["client1"])
+        page = context.new_page()
+        watch = Watch(page, urlsplit(site.url).netloc)
+        for pk in world.odd_instances:
+            page.goto(f"/instances/{pk}")
+            assert page.locator("main script, main img, main svg[onload]").count() == 0
+            assert no_overflow(page) is None, page.url
+        page.goto("/instances?sort=name")
+        assert "<script>alert('tag')</script>" in page.locator("main").inner_text()
+        context.close()
+        assert watch.faults == []
+
+    def test_no_page_is_forgotten(self, app: Flask) -> None:
+        endpoints = {rule.endpoint for rule in app.url_map.iter_rules() if "GET" in (rule.methods or set())}
+        forgotten = sorted(endpoints - set(PAGES) - NOT_PAGES)
+        gone = sorted((set(PAGES) | NOT_PAGES) - endpoints)
+        assert forgotten == [], "Add their addresses to PAGES, or name them in NOT_PAGES"
+        assert gone == [], "Take them out of PAGES or NOT_PAGES"
+
+    def test_these_checks_find_what_they_are_for(self, chromium: Browser, site: Site) -> None:
+        context = new_context(chromium, site, viewport=PHONE)
+        context.add_init_script(Axe().axe_script)
+        page = context.new_page()
+        watch = Watch(page, urlsplit(site.url).netloc)
+        page.goto("/sign-in")
+        page.evaluate(
+            """() => {
+              document.querySelector("main").insertAdjacentHTML("beforeend",
+                "<p class='bad'>faint</p><input><img src='http://127.0.0.2:9/x.png'><a onclick='alert(1)'>x</a>");
+              const bad = document.querySelector(".bad");
+              Object.assign(bad.style, { color: "#eee", background: "#fff", width: "500px" });
+              console.error("noise");
+            }"""
+        )
+        found = {each.partition(":")[0] for each in violations(page)}
+        assert {"color-contrast", "label", "image-alt"} <= found
+        assert {each.partition(":")[0] for each in violations(page, COLOR_RULES)} == {"color-contrast"}
+        assert no_overflow(page) is not None
+        assert {fault.split(": ", 1)[1].split(":")[0] for fault in watch.faults} >= {
+            "asked another host",
+            "console error",
+        }
+        context.close()

@@ -1,0 +1,120 @@
+"""The seeded installation of `test_every_page.py`: every state that a page can show, and the worst of texts in it."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import sqlalchemy as sa
+from flask import Flask
+
+from app.database import db
+from app.models import Account, Downtime, Experiment, Instance, User
+from app.models.types import Decision, DowntimeCause, LogLevel, Role, RunKind
+from app.services import runs, system_logs
+from app.services.accounts import connect
+from demo.aws.callers import Caller
+from demo.aws.cloud import SimulatedAws
+from demo.aws.fleet import ODD_TAGS
+from tests.factories import make_user
+from tests.integration.customers import connected, enter_by_keys, enter_by_role, make_role, name_role
+from tests.jobs import run_jobs
+
+#: Each would open a dialog, break out of an attribute, or stretch the page, if it were not shown as it is.
+HOSTILE = (
+    "<script>alert('tag')</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' onfocus='alert(2)' autofocus='",
+    "</textarea></title><svg/onload=alert(3)>",
+    "{{ 7 * 7 }}{% raw %}${alert(4)}",
+    "javascript:alert(5)",
+    "\u202egnp.exe \u200b\u200d",
+    "W" * 128,
+)
+
+
+@dataclass
+class Seeded:
+    """Whom and what the pages are opened with."""
+
+    people: dict[str, User] = field(default_factory=dict)
+    accounts: dict[str, int] = field(default_factory=dict)
+    instances: dict[str, int] = field(default_factory=dict)
+    odd_instances: list[int] = field(default_factory=list)
+
+
+def seed(app: Flask, aws: SimulatedAws) -> Seeded:
+    """Fill an empty installation through the same services as the pages, with AWS simulated."""
+    world = Seeded()
+    with app.app_context():
+        roles = {"client1": Role.CLIENT, "client3": Role.CLIENT, "admin": Role.ADMIN, "superadmin": Role.SUPER_ADMIN}
+        for name, role in roles.items():
+            world.people[name] = make_user(name, role=role)
+        db.session.commit()
+        for user in world.people.values():
+            db.session.refresh(user)
+        db.session.expunge_all()
+    owner = world.people["client1"]
+    world.accounts = _enter_accounts(app, aws, owner)
+    _launch(aws, "111111111111")
+    aws.deny_region("111111111111", "eu-west-1")
+    run_jobs(app)
+    _age(app, aws, world)
+    return world
+
+
+def _enter_accounts(app: Flask, aws: SimulatedAws, owner: User) -> dict[str, int]:
+    accounts = {
+        "active": connected(app, aws, owner, "111111111111"),
+        "new": enter_by_role(app, owner, "222222222222", HOSTILE[1]),
+        "open": enter_by_role(app, owner, "333333333333", HOSTILE[7]),
+    }
+    name_role(app, accounts["open"], make_role(aws, accounts["open"], external_id=""))
+    gone: Caller = aws.create_user_keys("444444444444")
+    accounts["gone"] = enter_by_keys(app, owner, gone, "444444444444")
+    aws.callers.forget(gone.access_key_id)
+    return {name: account.id for name, account in accounts.items()}
+
+
+def _launch(aws: SimulatedAws, account_id: str) -> None:
+    tags = [*ODD_TAGS, *({"Name": text, text[:120]: text} for text in HOSTILE)]
+    for number, each in enumerate(tags):
+        aws.launch(account_id, "us-east-1", 1, tags=each, lifecycle="spot" if number % 2 else None)
+    aws.launch(account_id, "us-east-1", 60, tags={"Name": "web"})
+
+
+def _age(app: Flask, aws: SimulatedAws, world: Seeded) -> None:
+    """What takes days in life: a vanished instance, decisions, downtime, a warning, a job that waits."""
+    with app.app_context():
+        rows = db.session.scalars(sa.select(Instance).order_by(Instance.id)).all()
+        world.odd_instances = [row.id for row in rows if row.name != "web"]
+        hostile = next(row for row in rows if row.name == HOSTILE[0])
+        world.instances = {"hostile": hostile.id, "missing": rows[-1].id}
+        aws.forget_instance("111111111111", "us-east-1", rows[-1].instance_id)
+        aws.launch("111111111111", "us-east-1", 2, tags={"Name": "came later"})
+        account = db.session.get_one(Account, world.accounts["active"])
+        actor = db.session.get_one(User, world.people["client1"].id)
+        connect.request_discovery(account, actor=actor)
+        now = datetime.now(UTC)
+        for number, row in enumerate(rows[:6]):
+            about = {"account_id": row.account_id, "instance_pk": row.id, "instance_id": row.instance_id}
+            decision = Decision.SWITCH if number % 2 else Decision.HOLD
+            db.session.add(
+                Experiment(**about, decision=decision, reason=HOSTILE[number], hourly_saving=Decimal("0.0123"))
+            )
+            ended = None if number == 0 else now
+            db.session.add(
+                Downtime(
+                    **about,
+                    region="us-east-1",
+                    started_at=now - timedelta(hours=number + 1),
+                    ended_at=ended,
+                    cause=DowntimeCause.SPOT_INTERRUPTION,
+                )
+            )
+            system_logs.record("tests", HOSTILE[number], level=LogLevel.WARNING, user=actor, text=HOSTILE[number])
+        db.session.commit()
+    run_jobs(app)
+    with app.app_context():
+        # Left waiting, so that the page that follows it is seen, too.
+        runs.enqueue(RunKind.VERIFY_ACCOUNT, account=db.session.get_one(Account, world.accounts["gone"]))
+        db.session.commit()
