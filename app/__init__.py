@@ -10,7 +10,7 @@ from app import models
 from app.cli import register_commands
 from app.config import Config
 from app.crypto import keyring
-from app.database import db, engine_options, prepare_engine
+from app.database import Base, db, engine_options, prepare_engine
 from app.extensions import csrf, login_manager, migrate
 from app.services.system_log_handler import configure_logging
 from app.tasks.doorbell import configure_doorbell
@@ -47,8 +47,14 @@ def create_app(config: Config | None = None) -> Flask:
     configure_doorbell(app, config)
     register_pages(app)
     register_commands(app)
-    app.shell_context_processor(lambda: {"db": db, **{name: getattr(models, name) for name in models.__all__}})
+    app.shell_context_processor(shell_context)
     return app
+
+
+def shell_context() -> dict[str, object]:
+    """What `flask shell` has at hand: `db`, every model, and on each the `query` that people try first."""
+    Base.query = db.session.query_property()  # type: ignore[attr-defined]
+    return {"db": db, **{name: getattr(models, name) for name in models.__all__}}
 
 
 def flask_settings(config: Config) -> dict[str, object]:
