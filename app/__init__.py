@@ -53,7 +53,7 @@ def create_app(config: Config | None = None) -> Flask:
 
 def shell_context() -> dict[str, object]:
     """What `flask shell` has at hand: `db`, every model, and on each the `query` that people try first."""
-    Base.query = db.session.query_property()  # type: ignore[attr-defined]
+    Base.query = db.session.query_property()
     return {"db": db, **{name: getattr(models, name) for name in models.__all__}}
 
 
