@@ -10,6 +10,31 @@ down_revision = "0006"
 branch_labels = None
 depends_on = None
 
+#: As they were when this revision was written.
+ERROR_CODES = (
+    "access_denied",
+    "external_id_not_enforced",
+    "account_mismatch",
+    "account_taken",
+    "invalid_access_key",
+    "bad_secret_key",
+    "expired_credentials",
+    "root_credentials",
+    "temporary_credentials",
+    "unreadable_secret",
+    "denied_iam",
+    "denied_scp",
+    "not_opted_in",
+    "throttled",
+    "malformed",
+    "unreachable",
+    "aws_error",
+    "clock_skew",
+    "no_app_identity",
+    "lease_lost",
+    "internal",
+)
+
 
 def upgrade() -> None:
     op.create_table(
@@ -59,27 +84,7 @@ def upgrade() -> None:
         sa.Column(
             "error_code",
             sa.Enum(
-                "access_denied",
-                "external_id_not_enforced",
-                "account_mismatch",
-                "account_taken",
-                "invalid_access_key",
-                "bad_secret_key",
-                "expired_credentials",
-                "root_credentials",
-                "temporary_credentials",
-                "unreadable_secret",
-                "denied_iam",
-                "denied_scp",
-                "not_opted_in",
-                "throttled",
-                "malformed",
-                "unreachable",
-                "aws_error",
-                "clock_skew",
-                "no_app_identity",
-                "lease_lost",
-                "internal",
+                *ERROR_CODES,
                 name="error_code",
                 native_enum=False,
                 create_constraint=True,

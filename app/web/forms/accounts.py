@@ -86,7 +86,7 @@ class ConnectRoleForm(FlaskForm):  # type: ignore[misc]
     )
 
 
-class ConnectKeysForm(ConnectRoleForm):
+class KeysForm(FlaskForm):  # type: ignore[misc]
     access_key_id = StringField(
         "Access key id",
         description="Begins with AKIA.",
@@ -101,26 +101,16 @@ class ConnectKeysForm(ConnectRoleForm):
     )
 
 
+class ConnectKeysForm(ConnectRoleForm, KeysForm):
+    """Everything to be entered at once: there is no role to be made in between."""
+
+
 class RoleForm(FlaskForm):  # type: ignore[misc]
     role_arn = StringField(
         "Role ARN",
         description="As in the stack's outputs, or at the top of the role's page in IAM.",
         filters=[one_line],
         validators=[InputRequired("Paste the role's ARN.")],
-    )
-
-
-class KeysForm(FlaskForm):  # type: ignore[misc]
-    access_key_id = StringField(
-        "Access key id",
-        description="Begins with AKIA.",
-        filters=[one_line],
-        validators=[KeyIdShape(check_access_key_id)],
-    )
-    secret_access_key = PasswordField(
-        "Secret access key",
-        description="Forty characters. It is sealed when you send it, and never shown again.",
-        validators=[Shape(check_secret_access_key)],
     )
 
 
