@@ -51,6 +51,7 @@ TABLE = {
     "GET instances.index": "? + + + + +",
     "GET instances.show": "? + 0 0 + +",
     "POST instances.authorize": "? - - - + +",
+    "POST instances.undo": "? - - - + +",
     "GET experiments.index": "? + + + + +",
     "GET downtime.index": "? + + + + +",
     # The installation's log: admins.

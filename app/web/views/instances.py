@@ -2,18 +2,19 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
 from app.aws.formats import PARTITIONS
-from app.database import commits
-from app.errors import InvalidInputError
+from app.database import commits, db
+from app.errors import ConflictError, InvalidInputError, NotFoundError
 from app.models import Instance
 from app.models.types import AuthStatus, Role
 from app.services.instances import listing
-from app.services.instances.authorize import set_auth_status
+from app.services.instances.authorize import find_last_change, record_refusal, set_auth_status, undo_change
 from app.services.instances.filters import InstanceFilters, as_id
 from app.services.instances.tallies import KINDS, tally_instances
 from app.services.paging import COUNT_CAP, Page
@@ -63,6 +64,7 @@ def index() -> str:
         previous_url=page.previous and _address(filters, sort, cursor=page.previous),
         may_authorize=viewer.can(Role.ADMIN),
         here=request.full_path.rstrip("?"),
+        undo=session.pop("undo", None),
     )
 
 
@@ -80,6 +82,7 @@ def show(instance_pk: int) -> str:
         raw=json.dumps(instance.instance_metadata, indent=2, ensure_ascii=False, sort_keys=True),
         may_authorize=current_viewer().can(Role.ADMIN),
         here=request.path,
+        undo=session.pop("undo", None),
     )
 
 
@@ -88,15 +91,55 @@ def show(instance_pk: int) -> str:
 @commits
 def authorize() -> ResponseReturnValue:
     """Authorize the instances whose ids are sent, or no longer; then back to where it was asked."""
-    status = AuthStatus.UNAUTHORIZED if request.form.get("auth_status") == "unauthorized" else AuthStatus.AUTHORIZED
+    viewer = current_viewer()
     ids = {id_ for id_ in map(as_id, request.form.getlist("ids")) if id_ is not None}
     try:
-        changed = set_auth_status(current_viewer(), ids, status, reason=request.form.get("reason", ""))
+        status = _status_asked_for()
+        changed = set_auth_status(viewer, ids, status, reason=request.form.get("reason", ""))
     except InvalidInputError as error:
         flash(str(error), "danger")
+    except NotFoundError:
+        db.session.rollback()
+        record_refusal(viewer, ids)
+        db.session.commit()
+        raise
     else:
-        word = "instance is" if changed == 1 else "instances are"
-        flash(f"{changed:,} {word} now {status.value}.", "ok")
+        _say_changed(changed, status.value)
+        last = find_last_change(viewer) if changed else None
+        if last:
+            session["undo"] = last.isoformat()
+    return _back()
+
+
+@blueprint.post("/authorize/undo")
+@requires(Role.ADMIN)
+@commits
+def undo() -> ResponseReturnValue:
+    """Turn round what one has just done."""
+    session.pop("undo", None)
+    try:
+        changed_at = datetime.fromisoformat(request.form.get("changed_at", "")).astimezone(UTC)
+        _say_changed(undo_change(current_viewer(), changed_at), "as before")
+    except (ValueError, OverflowError):
+        flash("There is nothing to undo.", "danger")
+    except ConflictError as error:
+        flash(str(error), "danger")
+    return _back()
+
+
+def _status_asked_for() -> AuthStatus:
+    asked = request.form.get("auth_status")
+    found = next((status for status in AuthStatus if status.value == asked), None)
+    if found is None:
+        raise InvalidInputError("Say whether to authorize the instances, or no longer.", field="auth_status")
+    return found
+
+
+def _say_changed(count: int, what: str) -> None:
+    flash(f"{count:,} {'instance is' if count == 1 else 'instances are'} now {what}.", "ok")
+
+
+def _back() -> ResponseReturnValue:
     return redirect(local_path(request.form.get("next", ""), url_for("instances.index")), 303)
 
 

@@ -1,14 +1,16 @@
 """Authorizing instances: by whom, when and why, or not at all."""
 
+from datetime import datetime
+
 import pytest
 import sqlalchemy as sa
 from flask import Flask
 
 from app.database import db
-from app.errors import ForbiddenError, InvalidInputError, NotFoundError
+from app.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
 from app.models import Instance, SystemLog, User
 from app.models.types import AccountStatus, AuthStatus, Role
-from app.services.instances.authorize import MAX_AT_ONCE, set_auth_status
+from app.services.instances.authorize import MAX_AT_ONCE, find_last_change, set_auth_status, undo_change
 from tests.factories import make_account, make_instance, make_user
 
 
@@ -72,3 +74,49 @@ class TestAuthorizing:
         wanted = ids[:count] if count <= 3 else list(range(count))
         with any_database.app_context(), pytest.raises(InvalidInputError):
             set_auth_status(person("admin"), wanted, AuthStatus.AUTHORIZED, reason=reason)
+
+
+def statuses(ids: list[int]) -> list[str]:
+    db.session.expire_all()
+    return [db.session.get_one(Instance, instance_pk).auth_status.value for instance_pk in ids]
+
+
+def authorize(name: str, ids: list[int]) -> datetime:
+    """Authorizes them in a transaction of its own; the mark of the act."""
+    set_auth_status(person(name), ids, AuthStatus.AUTHORIZED, reason="ours")
+    db.session.commit()
+    mark = find_last_change(person(name))
+    assert mark is not None
+    return mark
+
+
+class TestUndoing:
+    def test_it_turns_round_what_that_act_changed_and_nothing_else(self, any_database: Flask, ids: list[int]) -> None:
+        with any_database.app_context():
+            authorize("admin", ids[:1])
+            mark = authorize("admin", ids)
+            assert undo_change(person("admin"), mark) == 2
+            assert statuses(ids) == ["authorized", "unauthorized", "unauthorized"]
+            newest = db.session.scalars(sa.select(SystemLog).order_by(SystemLog.id.desc()).limit(1)).one()
+            assert newest.details["instances"] == sorted(ids[1:])
+
+    def test_what_somebody_has_changed_since_stays(self, any_database: Flask, ids: list[int]) -> None:
+        with any_database.app_context():
+            make_user("admin2", role=Role.ADMIN)
+            mark = authorize("admin", ids)
+            set_auth_status(person("admin2"), ids[:1], AuthStatus.UNAUTHORIZED, reason="not ours")
+            set_auth_status(person("admin2"), ids[:1], AuthStatus.AUTHORIZED, reason="ours after all")
+            assert undo_change(person("admin"), mark) == 2
+            assert statuses(ids) == ["authorized", "unauthorized", "unauthorized"]
+            with pytest.raises(ConflictError):
+                undo_change(person("admin"), mark)
+
+    def test_nobody_undoes_what_another_did(self, any_database: Flask, ids: list[int]) -> None:
+        with any_database.app_context():
+            make_user("admin2", role=Role.ADMIN)
+            mark = authorize("admin", ids)
+            with pytest.raises(ConflictError):
+                undo_change(person("admin2"), mark)
+            with pytest.raises(ForbiddenError):
+                undo_change(person("owner"), mark)
+            assert statuses(ids) == ["authorized"] * 3

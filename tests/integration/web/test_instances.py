@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 
 from app.database import db
-from app.models import Account, Downtime, Experiment, Instance, RegionScan, User
+from app.models import Account, Downtime, Experiment, Instance, RegionScan, SystemLog, User
 from app.models.mixins import utc_now
 from app.models.types import AuthStatus, Decision, RegionResult
 from tests.conftest import SignIn
@@ -159,8 +160,43 @@ class TestAuthorizing:
         self, app: Flask, sign_in: SignIn, admin: User, account1: Account
     ) -> None:
         ids = seed(app, account1, auth_status=AuthStatus.UNAUTHORIZED)
-        answer = sign_in(admin).send("/instances/authorize", {"ids": [str(ids[0]), "77"], "reason": "x"})
-        assert answer.status_code == 404
+        form = {"ids": [str(ids[0]), "77"], "auth_status": "authorized", "reason": "x"}
+        assert sign_in(admin).send("/instances/authorize", form).status_code == 404
+        with app.app_context():
+            assert db.session.get_one(Instance, ids[0]).auth_status is AuthStatus.UNAUTHORIZED
+            (row,) = db.session.scalars(sa.select(SystemLog).where(SystemLog.component == "audit"))
+            assert (row.user_id, row.details["instances"]) == (admin.id, [77, ids[0]])
+
+    @pytest.mark.parametrize("asked", ["", "AUTHORIZED", "maybe"])
+    def test_it_authorizes_nothing_that_was_not_asked_for(
+        self, app: Flask, sign_in: SignIn, admin: User, account1: Account, asked: str
+    ) -> None:
+        ids = seed(app, account1, auth_status=AuthStatus.UNAUTHORIZED)
+        browser = sign_in(admin)
+        browser.send("/instances/authorize", {"ids": str(ids[0]), "auth_status": asked, "reason": "x"})
+        assert "Say whether" in browser.get_page("/instances").text
+        with app.app_context():
+            assert db.session.get_one(Instance, ids[0]).auth_status is AuthStatus.UNAUTHORIZED
+
+    def test_one_click_takes_it_back(self, app: Flask, sign_in: SignIn, admin: User, account1: Account) -> None:
+        ids = seed(app, account1, 2, auth_status=AuthStatus.UNAUTHORIZED)
+        browser = sign_in(admin)
+        form = {"ids": [str(i) for i in ids], "auth_status": "authorized", "reason": "x"}
+        browser.send("/instances/authorize", form)
+        answer = browser.submit("/instances/authorize/undo", page="/instances?state=running")
+        assert answer.location == "/instances?state=running"
+        assert "2 instances are now as before" in browser.get_page("/instances").text
+        with app.app_context():
+            assert {db.session.get_one(Instance, i).auth_status for i in ids} == {AuthStatus.UNAUTHORIZED}
+        assert "Undo" not in browser.get_page("/instances").text
+
+    @pytest.mark.parametrize(
+        "mark", ["", "yesterday", "2026-01-01T00:00:00+00:00", "0001-01-01T00:00:00+14:00", "9" * 99]
+    )
+    def test_a_made_up_undo_changes_nothing(self, app: Flask, sign_in: SignIn, admin: User, mark: str) -> None:
+        browser = sign_in(admin)
+        assert browser.send("/instances/authorize/undo", {"changed_at": mark}).status_code == 303
+        assert "nothing to undo" in browser.get_page("/instances").text
 
 
 class TestTheReadings:
