@@ -22,7 +22,7 @@ from app.database import db
 from app.models import User
 from app.services.identity import record_identity
 from app.services.sessions import start_session
-from tests.fakes.simulation import APP_ACCOUNT
+from tests.fakes.aws import APP_ACCOUNT
 from tests.jobs import run_jobs
 
 CHROMIUM = os.environ.get("TEST_CHROMIUM", "/usr/bin/chromium")
@@ -186,13 +186,19 @@ def give_session(context: BrowserContext, site: Site, user: User) -> None:
 
 
 def no_overflow(page: Page) -> str | None:
-    """None, or what sticks out of the page to the right."""
-    return page.evaluate(
+    """None, or what sticks out of the page, or of its panel (which cuts it off), to the right."""
+    found: str | None = page.evaluate(
         """() => {
           const width = document.documentElement.clientWidth;
+          const right = (element) => Math.round(element.getBoundingClientRect().right);
+          const named = (elements) => elements.slice(-3)
+            .map((e) => `${e.tagName}.${e.className} ${e.textContent.trim().slice(0, 40)}`).join(", ");
+          const visible = [...document.querySelectorAll("main *")].filter((e) => e.checkVisibility());
+          const cut = visible.filter((e) => !e.closest("pre, .truncate, .visually-hidden, caption, thead, option")
+            && e.closest(".panel, .notice") && right(e) > right(e.closest(".panel, .notice")) + 1);
+          if (cut.length) return `cut off: ${named(cut)}`;
           if (document.documentElement.scrollWidth <= width) return null;
-          const isOut = (element) => element.getBoundingClientRect().right > width + 1;
-          const wide = [...document.querySelectorAll("body *")].filter(isOut);
-          return wide.slice(-3).map((e) => `${e.tagName}.${e.className}`).join(", ") || "something";
+          return named(visible.filter((e) => right(e) > width + 1)) || "something";
         }"""
     )
+    return found

@@ -14,8 +14,7 @@ from flask import Flask
 from playwright.sync_api import Browser, Page
 
 from app.database import db
-from demo.aws.regions import ENABLED
-from demo.aws.server import SimulationServer
+from demo.aws.server import AwsServer
 from tests.architecture.access_table import TABLE, VIEWERS
 from tests.browser.conftest import (
     PHONE,
@@ -30,7 +29,7 @@ from tests.browser.conftest import (
 )
 from tests.browser.world import Seeded, seed
 from tests.conftest import make_app, make_config
-from tests.fakes.simulation import APP_ACCOUNT
+from tests.fakes.aws import APP_ACCOUNT, APP_PERMISSIONS, TWO_REGIONS
 
 #: Addresses for each endpoint that answers with a page; {names} are rows of `world.py`.
 PAGES = {
@@ -74,17 +73,17 @@ VISITORS = ("anonymous", "client1", "client3", "admin", "superadmin")
 
 @pytest.fixture(scope="session")
 def seeded(
-    tmp_path_factory: pytest.TempPathFactory, migrated_database: object, _simulation: SimulationServer
+    tmp_path_factory: pytest.TempPathFactory, migrated_database: object, aws_server: AwsServer
 ) -> Iterator[tuple[Site, Seeded]]:
     folder = tmp_path_factory.mktemp("every-page")
     shutil.copyfile(str(migrated_database), folder / "spotkeeper.db")
     app = make_app(make_config(folder))
-    cloud = _simulation.cloud
+    cloud = aws_server.cloud
     cloud.reset()
-    cloud.regions = {"us-east-1": ENABLED, "eu-west-1": ENABLED}
-    ours = cloud.create_user_keys(APP_ACCOUNT, "spotkeeper")
+    cloud.default_regions = TWO_REGIONS
+    ours = cloud.create_user_keys(APP_ACCOUNT, "spotkeeper", APP_PERMISSIONS)
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("AWS_ENDPOINT_URL", _simulation.url)
+        environment.setenv("AWS_ENDPOINT_URL", aws_server.url)
         environment.setenv("AWS_ACCESS_KEY_ID", ours.access_key_id)
         environment.setenv("AWS_SECRET_ACCESS_KEY", ours.secret_access_key)
         environment.setenv("AWS_REGION", "us-east-1")

@@ -101,7 +101,7 @@ class TestConnectingByRole:
     def test_the_page_follows_from_pending_to_active_by_itself(
         self, aws: SimulatedAws, site: Site, client1: User, open_page: OpenPage
     ) -> None:
-        aws.launch(AWS_ID, "us-east-1", 3, tags={"Name": "web"})
+        aws.run_instances(AWS_ID, "us-east-1", 3, tags={"Name": "web"})
         page = open_page(as_=client1)
         number = enter_account(page)
         account = account_of(site, number)
@@ -133,7 +133,7 @@ class TestConnectingByRole:
     def test_the_same_without_javascript(
         self, aws: SimulatedAws, site: Site, client1: User, open_page: OpenPage
     ) -> None:
-        aws.launch(AWS_ID, "us-east-1", 2)
+        aws.run_instances(AWS_ID, "us-east-1", 2)
         page = open_page(java_script_enabled=False)
         page.goto("/sign-in")
         type_in(page, "client1", PASSWORD)

@@ -12,9 +12,8 @@ from app.models import Account, Downtime, Experiment, Instance, User
 from app.models.types import Decision, DowntimeCause, LogLevel, Role, RunKind
 from app.services import runs, system_logs
 from app.services.accounts import connect
-from demo.aws.callers import Caller
 from demo.aws.cloud import SimulatedAws
-from demo.aws.fleet import ODD_TAGS
+from demo.aws.workloads import AWKWARD_TAGS
 from tests.factories import make_user
 from tests.integration.customers import connected, enter_by_keys, enter_by_role, make_role, name_role
 from tests.jobs import run_jobs
@@ -69,17 +68,17 @@ def _enter_accounts(app: Flask, aws: SimulatedAws, owner: User) -> dict[str, int
         "open": enter_by_role(app, owner, "333333333333", HOSTILE[7]),
     }
     name_role(app, accounts["open"], make_role(aws, accounts["open"], external_id=""))
-    gone: Caller = aws.create_user_keys("444444444444")
+    gone = aws.create_user_keys("444444444444")
     accounts["gone"] = enter_by_keys(app, owner, gone, "444444444444")
-    aws.callers.forget(gone.access_key_id)
+    aws.revoke_keys(gone)
     return {name: account.id for name, account in accounts.items()}
 
 
 def _launch(aws: SimulatedAws, account_id: str) -> None:
-    tags = [*ODD_TAGS, *({"Name": text, text[:120]: text} for text in HOSTILE)]
+    tags = [*AWKWARD_TAGS, *({"Name": text, text[:120]: text} for text in HOSTILE)]
     for number, each in enumerate(tags):
-        aws.launch(account_id, "us-east-1", 1, tags=each, lifecycle="spot" if number % 2 else None)
-    aws.launch(account_id, "us-east-1", 60, tags={"Name": "web"})
+        aws.run_instances(account_id, "us-east-1", 1, tags=each, lifecycle="spot" if number % 2 else None)
+    aws.run_instances(account_id, "us-east-1", 60, tags={"Name": "web"})
 
 
 def _age(app: Flask, aws: SimulatedAws, world: Seeded) -> None:
@@ -90,7 +89,7 @@ def _age(app: Flask, aws: SimulatedAws, world: Seeded) -> None:
         hostile = next(row for row in rows if row.name == HOSTILE[0])
         world.instances = {"hostile": hostile.id, "missing": rows[-1].id}
         aws.forget_instance("111111111111", "us-east-1", rows[-1].instance_id)
-        aws.launch("111111111111", "us-east-1", 2, tags={"Name": "came later"})
+        aws.run_instances("111111111111", "us-east-1", 2, tags={"Name": "came later"})
         account = db.session.get_one(Account, world.accounts["active"])
         actor = db.session.get_one(User, world.people["client1"].id)
         connect.request_discovery(account, actor=actor)
