@@ -208,6 +208,7 @@ def credentials(account_pk: int) -> ResponseReturnValue:
 
 
 @blueprint.route("/<int:account_pk>/disconnect", methods=["GET", "POST"])
+@fresh
 @requires(Role.CLIENT)
 @commits
 def disconnect(account_pk: int) -> ResponseReturnValue:
