@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import fcntl
+import json
 import logging
 import os
 import shutil
@@ -15,9 +16,12 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from demo.processes import Processes
+
+if TYPE_CHECKING:
+    from demo.aws.accounts import Fleet
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT / "instance" / "demo"
@@ -25,6 +29,12 @@ DATA = ROOT / "instance" / "demo"
 #: SQLite, its log and the process logs need a few megabytes; less than this is a disk about to be full.
 MIN_FREE_BYTES = 100 * 1024 * 1024
 READY_SECONDS = 60
+
+#: Settings of whoever starts the demo that are not for it.
+REPLACED = (
+    *("DATABASE_URL", "BROKER_URL", "SECRET_KEY", "ENCRYPTION_KEYS"),
+    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"),
+)
 
 
 class DemoError(Exception):
@@ -74,8 +84,8 @@ class Launcher:
         is_first = not (DATA / "spotkeeper.db").exists()
         self.say("First run: making everything anew" if is_first else "Using the data of the last run")
 
+        self.say("Starting the simulated AWS, and bringing the database up to date meanwhile")
         env = self._start_aws()
-        self.say("Bringing the database up to date")
         os.environ.update(env)
         # Imported now: the settings are read from the environment that has just been made.
         import flask_migrate
@@ -89,24 +99,22 @@ class Launcher:
         with app.app_context():
             flask_migrate.upgrade()
             passwords = story.ensure_users(os.environ.get("DEMO_PASSWORD"))
-            self.say("Starting the worker and the scheduler")
+            fleet = self._read_fleet(env)
+            self.say(f"Simulated {fleet.instance_count} instances in {len(fleet.accounts)} AWS accounts")
+            # First, for a job that comes before its role would count as refused.
+            story.connect_accounts(fleet, env["AWS_ENDPOINT_URL"])
+            self.say("Starting the worker, the scheduler and the web server; discovering instances")
             flask = [sys.executable, "-m", "flask", "--app", "wsgi"]
             self.processes.start("worker", [*flask, "worker"], env)
             self.processes.start("scheduler", [*flask, "scheduler", "--every", "1"], env)
-            self._wait_for_identity()
-            self.say("Connecting accounts and discovering their instances")
-            story.connect_accounts(env["AWS_ENDPOINT_URL"])
+            self._start_web(port, env)
             story.wait_for_runs(self.say, self._check)
             lines = story.summarize()
             db.session.remove()
-        self.say("Starting the web server")
-        self._start_web(port, env)
+        self._wait_for(f"http://127.0.0.1:{port}/readyz", "the web server")
         self._show(port, passwords, lines)
 
     def _start_aws(self) -> dict[str, str]:
-        from demo.aws import fleet
-
-        self.say("Starting the simulated AWS and filling it with a fleet")
         port = _free_port()
         env = os.environ | {
             "PYTHONPATH": str(ROOT),
@@ -117,20 +125,28 @@ class Launcher:
             "DISCOVERY_INTERVAL_SECONDS": "120",
             "LOG_LEVEL": "INFO",
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-            "AWS_ACCESS_KEY_ID": fleet.APP_ACCESS_KEY_ID,
-            "AWS_SECRET_ACCESS_KEY": fleet.APP_SECRET_ACCESS_KEY,
             "AWS_REGION": "us-east-1",
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "C_FORCE_ROOT": "1",  # Celery warns about root; on loopback it may be
         }
-        for name in ("DATABASE_URL", "BROKER_URL", "SECRET_KEY", "ENCRYPTION_KEYS", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        for name in REPLACED:
             env.pop(name, None)
+            os.environ.pop(name, None)
         self.processes.start(
             "simulated-aws", [sys.executable, "-m", "demo.aws.server", "--port", str(port), "--seed"], env
         )
-        self._wait_for(f"http://127.0.0.1:{port}/_simulation/calls", "the simulated AWS")
         return env
+
+    def _read_fleet(self, env: dict[str, str]) -> "Fleet":
+        """What there is in the simulated AWS, once it answers; puts our own keys there into `env`."""
+        from demo.aws.accounts import Fleet
+
+        told = self._wait_for(f"{env['AWS_ENDPOINT_URL']}/_simulation/fleet", "the simulated AWS")
+        fleet = Fleet.from_json(json.loads(told))
+        env["AWS_ACCESS_KEY_ID"] = fleet.installation.access_key_id
+        env["AWS_SECRET_ACCESS_KEY"] = fleet.installation.secret_access_key
+        return fleet
 
     def _start_web(self, port: int, env: dict[str, str]) -> None:
         self.processes.start(
@@ -142,31 +158,16 @@ class Launcher:
             ],
             env,
         )
-        self._wait_for(f"http://127.0.0.1:{port}/readyz", "the web server")
 
-    def _wait_for_identity(self) -> None:
-        """A job finds out who we are in AWS; roles can be made once it has."""
-        from app.database import db
-        from app.services.identity import find_identity
-
-        deadline = time.monotonic() + READY_SECONDS
-        while time.monotonic() < deadline:
-            self._check()
-            identity = find_identity()
-            found = identity is not None and bool(identity.account_id)
-            db.session.remove()
-            if found:
-                return
-            time.sleep(0.2)
-        raise DemoError(f"the worker did not get to work within {READY_SECONDS} seconds (see {DATA / 'logs'})")
-
-    def _wait_for(self, url: str, what: str) -> None:
+    def _wait_for(self, url: str, what: str) -> bytes:
+        """What is answered once there is an answer."""
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline:
             self._check()
             with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
-                urllib.request.urlopen(url, timeout=5).close()  # noqa: S310 - our own loopback address
-                return
+                with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - our own loopback address
+                    body: bytes = answer.read()
+                return body
             time.sleep(0.1)
         raise DemoError(f"{what} did not answer within {READY_SECONDS} seconds (see {DATA / 'logs'})")
 

@@ -5,19 +5,17 @@ import secrets
 import time
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from app.aws import cloudformation
-from app.aws.formats import DEFAULT_ROLE_NAME
 from app.database import db
 from app.models import Account, Run, User
 from app.models.types import ConnectionMethod, Role
 from app.services.accounts import connect
 from app.services.identity import find_identity
 from app.services.passwords import hash_password, verify_password
-from demo.aws.fleet import CUSTOMERS, KEYS
+from demo.aws.accounts import CustomerAccount, Fleet
 
 USERS = {
     "client1": Role.CLIENT,
@@ -26,29 +24,17 @@ USERS = {
     "superadmin": Role.SUPER_ADMIN,
 }
 
-#: Keys that were deleted in AWS, so that AWS refuses them.
-DELETED_KEYS = ("AKIADEMOCUSTOMER0002", "demo/deleted/secret/of/forty/characters+")
-
 Say = Callable[[str], None]
 
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How one simulated account is connected: `how` is role, keys, deleted_keys, open_role or pending."""
-
-    owner: str
-    customer: int
-    how: str
-
-
-PLANS = (
-    Plan("client1", 0, "role"),
-    Plan("client1", 1, "keys"),
-    Plan("client1", 5, "pending"),
-    Plan("client2", 2, "role"),
-    Plan("client2", 3, "open_role"),
-    Plan("client2", 4, "deleted_keys"),
-)
+#: Who connects which of the fleet's accounts, by the purpose for which it is there.
+OWNERS = {
+    "role": "client1",
+    "keys": "client1",
+    "by_hand": "client1",
+    "denied_region": "client2",
+    "any_external_id": "client2",
+    "revoked_keys": "client2",
+}
 
 
 def ensure_users(password: str | None) -> dict[str, str]:
@@ -74,70 +60,63 @@ def ensure_users(password: str | None) -> dict[str, str]:
     return known
 
 
-def connect_accounts(endpoint: str) -> None:
-    """Enter the accounts that are not there yet, and play their owners' part in AWS."""
-    for plan in PLANS:
-        customer = CUSTOMERS[plan.customer]
-        account = db.session.scalar(sa.select(Account).where(Account.account_id == customer.account_id))
-        if account is None:
-            _enter(plan, endpoint)
-        elif account.role_arn:
-            _make_role(account, endpoint, is_open=plan.how == "open_role")
+def connect_accounts(fleet: Fleet, endpoint: str) -> None:
+    """Enter the accounts that are not there yet, and play their owners' part in AWS.
+
+    The simulation starts afresh each time, so the roles are made again from the External IDs that are stored. The
+    known accounts that work are then read again at once, which shows that they hold what they held.
+    """
+    for purpose, name in OWNERS.items():
+        owner = db.session.scalars(sa.select(User).where(User.username == name)).one()
+        # Of those to be connected by hand one waits for its role; the others are left for whoever tries the demo.
+        for customer in fleet.with_purpose(purpose)[: 1 if purpose == "by_hand" else None]:
+            account = db.session.scalar(sa.select(Account).where(Account.account_id == customer.account_id))
+            if account is None:
+                _enter(customer, owner, fleet, endpoint)
+                continue
+            if account.role_arn and purpose != "any_external_id":
+                _make_role(account, customer, fleet, endpoint)
+            if account.is_working:
+                connect.request_discovery(account, actor=owner)
+            db.session.commit()
 
 
-def _enter(plan: Plan, endpoint: str) -> None:
-    owner = db.session.scalars(sa.select(User).where(User.username == plan.owner)).one()
-    customer = CUSTOMERS[plan.customer]
+def _enter(customer: CustomerAccount, owner: User, fleet: Fleet, endpoint: str) -> None:
     entered = {"account_id": customer.account_id, "account_name": customer.name}
-    if plan.how in ("keys", "deleted_keys"):
-        key_id, secret = KEYS if plan.how == "keys" else DELETED_KEYS
+    if customer.keys is not None:
         connect.connect_account(
             owner,
             connection_method=ConnectionMethod.ACCESS_KEYS,
-            access_key_id=key_id,
-            secret_access_key=secret,
+            access_key_id=customer.keys.access_key_id,
+            secret_access_key=customer.keys.secret_access_key,
             **entered,
         )
     else:
         account = connect.connect_account(owner, connection_method=ConnectionMethod.IAM_ROLE, **entered)
-        if plan.how != "pending":
-            arn = _make_role(account, endpoint, is_open=plan.how == "open_role")
-            connect.name_role(account, arn, actor=owner)
+        if customer.purpose != "by_hand":
+            if customer.purpose != "any_external_id":  # whose role is there, and takes any
+                _make_role(account, customer, fleet, endpoint)
+            connect.name_role(account, customer.role_arn, actor=owner)
     db.session.commit()
 
 
-def _make_role(account: Account, endpoint: str, *, is_open: bool) -> str:
-    """The owner's part: make the role in AWS. An open one takes any External ID, and is to be refused."""
-    identity = find_identity()
-    assert identity is not None
-    trust = cloudformation.trust_policy(identity.account_id, identity.arn, account.external_id)
-    if is_open:
-        del trust["Statement"][0]["Condition"]["StringEquals"]
-    return str(
-        _control(
-            endpoint,
-            "roles",
-            {
-                "account_id": account.account_id,
-                "name": DEFAULT_ROLE_NAME,
-                "trust_policy": trust,
-                "permissions": cloudformation.permission_policy(),
-            },
-        )["arn"]
-    )
-
-
-def _control(endpoint: str, what: str, asked: object) -> dict[str, object]:
+def _make_role(account: Account, customer: CustomerAccount, fleet: Fleet, endpoint: str) -> None:
+    """The owner's part: make the role as the account's page shows it."""
+    ours = fleet.installation
+    asked = {
+        "account_id": account.account_id,
+        "role_name": customer.role_name,
+        "trust_policy": cloudformation.trust_policy(ours.account_id, ours.arn, account.external_id),
+        "permissions": cloudformation.permission_policy(),
+    }
     request = urllib.request.Request(  # noqa: S310 - our own loopback address
-        f"{endpoint}/_simulation/{what}", json.dumps(asked).encode(), {"Content-Type": "application/json"}
+        f"{endpoint}/_simulation/roles", json.dumps(asked).encode(), {"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
-        result: dict[str, object] = json.load(answer)
-    return result
+    urllib.request.urlopen(request, timeout=10).close()  # noqa: S310
 
 
 def wait_for_runs(say: Say, check: Callable[[], None], *, timeout_seconds: float = 90) -> None:
-    """Wait until no run is under way, saying how far they are."""
+    """Wait until no account's run is under way, saying how far they are, and until we know who we are in AWS."""
     deadline = time.monotonic() + timeout_seconds
     said = ""
     while time.monotonic() < deadline:
@@ -149,7 +128,7 @@ def wait_for_runs(say: Say, check: Callable[[], None], *, timeout_seconds: float
             .order_by(Run.id)
         ).all()
         db.session.rollback()
-        if not rows:
+        if not rows and find_identity() is not None:
             return
         words = ", ".join(f"{name} {done}/{total or '?'} regions" for name, done, total in rows)
         if words != said:

@@ -29,7 +29,7 @@ from app.models.types import AccountStatus, Role
 from tests.client import PageClient
 from tests.factories import make_account, make_user
 
-pytest_plugins = [name for name in ("tests.databases", "tests.fakes.simulation") if find_spec(name)]
+pytest_plugins = [name for name in ("tests.databases", "tests.fakes.aws") if find_spec(name)]
 
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
 

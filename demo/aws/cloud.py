@@ -1,360 +1,256 @@
-"""The simulated AWS: moto's server behind a thin layer that does what moto does not.
+"""The simulated AWS as a WSGI application: who asks, whether they may, and who answers - this layer, or moto.
 
-It checks signatures and whether keys exist, enforces trust and permission policies, denies regions as a service
-control policy would, pages by instances, answers prices, and fails on order. It keeps a log of calls.
+moto answers most calls; this layer adds what moto leaves out and a check of Spotkeeper depends on: signatures, trust
+policies with External IDs, permissions, service control policies, pages, prices, and faults on request.
 """
 
-import io
-import json
-import socket
+import os
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
-from datetime import timedelta
+from collections import deque
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from io import BytesIO
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
-from moto.core.base_backend import BackendDict
+from moto.core.base_backend import BackendDict, backend_lock
 from moto.core.model_instances import reset_model_data
-from moto.ec2.models import ec2_backends
-from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.test import run_wsgi_app
 
-from demo.aws import answers, prices, regions
-from demo.aws.answers import Answer, AwsError
-from demo.aws.callers import Caller, Callers
-from demo.aws.faults import ConnectionDropped, Faults
-from demo.aws.listing import Listing
-from demo.aws.policies import allows, load, trusts
-from demo.aws.signing import MAX_SKEW, Signature, is_signed_by, parse_authorization, skew_of
+from demo.aws.answers import Answer, RefusalError, ec2_answer, element, refusal_answer
+from demo.aws.calls import Call, LoggedCall, read_call
+from demo.aws.control import Control
+from demo.aws.customers import Customers
+from demo.aws.faults import LOOP_TOKEN, Fault, Faults
+from demo.aws.instances import complete_instances
+from demo.aws.paging import Listings, instance_items, page_size, reservation_set
+from demo.aws.price_list import get_products
+from demo.aws.principals import Principal, Sessions, authorize
+from demo.aws.regions import AccountRegions, describe_regions
+from demo.aws.sessions import assume_role, caller_identity
+from demo.aws.signatures import unknown_key
+from demo.aws.spot_history import describe_spot_price_history
 
-Environ = dict[str, Any]
-StartResponse = Callable[..., Any]
-
-DENIED = "You are not authorized to perform this operation. User: {arn} is not authorized to perform: {action}"
-BY_SCP = " with an explicit deny in a service control policy"
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request as it came in, for tests to look at; never a secret."""
-
-    service: str
-    action: str
-    region: str
-    account_id: str
-    access_key_id: str
-    external_id: str | None = None
-    role_arn: str = ""
+#: Calls remembered for `calls`.
+LOG_LENGTH = 20_000
 
 
-@dataclass(slots=True)
-class _Request:
-    environ: Environ
-    body: bytes
-    params: dict[str, str]
-    signature: Signature
+class SimulatedAws(Customers):
+    """AWS on one address. Make one in a process: moto keeps its accounts in module globals.
 
-    @property
-    def action(self) -> str:
-        target = self.environ.get("HTTP_X_AMZ_TARGET", "")
-        return self.params.get("Action") or target.rpartition(".")[2]
-
-
-class SimulatedAws:
-    """A WSGI application; also the hands by which tests and the demo play AWS's customers."""
+    `faults` and the switches below are for tests; what customers do (roles, users, instances) is in `Customers`.
+    """
 
     def __init__(self) -> None:
+        self.faults = Faults()
+        self.calls: deque[LoggedCall] = deque(maxlen=LOG_LENGTH)
+        self.sessions = Sessions()
+        self.listings = Listings()
+        self.session_seconds: float | None = None
+        """Sessions end after so many seconds, whatever was asked for."""
+
+        self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self.fleet: Any = None
+        """What the seeder made, told at `GET /_simulation/fleet`."""
+
+        self.default_regions = AccountRegions()
+        """What every account has that `set_regions` says nothing about."""
+
+        self._regions: dict[str, AccountRegions] = {}
+        self._denied_regions: dict[str, set[str]] = {}
+        # 1,300 images in each region of each account, at 70 ms, of which nobody asks for one.
+        os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
         self._moto = DomainDispatcherApplication(create_backend_app)
-        self._moto_lock = threading.Lock()
-        self.reset()
+        self._control = Control(self)
+        # moto is not made for threads; the waiting of faults happens outside.
+        self._lock = threading.RLock()
+
+    # --- what tests and the demo set up --------------------------------------------------------------------
 
     def reset(self) -> None:
-        """Forget everything, as if made anew."""
-        reset_model_data()
-        BackendDict.reset()
-        self.callers = Callers()
-        self.faults = Faults()
-        self.calls: list[Call] = []
-        self.denied_regions: set[tuple[str, str]] = set()
-        self.regions = dict(regions.DEFAULT)
-        self.session_lifetime: timedelta | None = None
-        self._listing = Listing()
+        """An empty AWS again: no accounts, sessions, faults, or log."""
+        with self._lock:
+            with backend_lock:
+                # Dropped, not reset: moto's own reset builds every network anew, at 50 ms a region.
+                used: list[Any] = BackendDict._instances  # type: ignore[misc]
+                for backends in used:
+                    backends.clear()
+                used.clear()
+            reset_model_data()
+            self.sessions.clear()
+            self.listings.clear()
+            self.faults.clear()
+            self.calls.clear()
+            self._regions.clear()
+            self._denied_regions.clear()
+            self.session_seconds = None
+            self.clock = lambda: datetime.now(UTC)
+            self.fleet = None
+            self.default_regions = AccountRegions()
 
-    # --- the customer's side ---------------------------------------------------------------------------------
-
-    def create_user_keys(self, account_id: str, name: str = "spotkeeper", **options: Any) -> Caller:
-        """Long-term keys of a user in the account, who may do everything unless `policies` says otherwise."""
-        return self.callers.add_user(account_id, name, **options)
-
-    def create_root_keys(self, account_id: str) -> Caller:
-        return self.callers.add_user(account_id, "root")
-
-    def create_role(
-        self, account_id: str, name: str, trust_policy: Mapping[str, Any], permissions: Mapping[str, Any]
-    ) -> str:
-        """Make a role, or make it anew; its ARN."""
-        backend = iam_backends[account_id]["aws"]
-        for role in list(backend.roles.values()):
-            if role.name == name:
-                backend.roles.pop(role.id)
-        role = backend.create_role(
-            role_name=name,
-            assume_role_policy_document=json.dumps(trust_policy),
-            path="/",
-            permissions_boundary=None,
-            description="",
-            tags=[],
-            max_session_duration="3600",
-        )
-        role.put_policy("permissions", json.dumps(permissions))
-        return str(role.arn)
-
-    def deny_region(self, account_id: str, region: str) -> None:
-        """Deny the region as an organization's service control policy would."""
-        self.denied_regions.add((account_id, region))
-
-    def launch(
+    def set_regions(
         self,
         account_id: str,
-        region: str,
-        count: int,
-        *,
-        instance_type: str = "m5.large",
-        lifecycle: str | None = None,
-        tags: Mapping[str, str] | None = None,
-    ) -> list[Any]:
-        """Run instances; moto's own objects, to be changed as one likes."""
-        return (
-            ec2_backends[account_id][region]
-            .run_instances(
-                "ami-12345678",
-                count,
-                None,
-                [],
-                instance_type=instance_type,
-                is_instance_type_default=False,
-                region_name=region,
-                placement=f"{region}a",
-                lifecycle=lifecycle,
-                tags={"instance": dict(tags or {})},
-                nics=[],
-                security_group_ids=[],
-            )
-            .instances
-        )
+        *enabled: str,
+        opted_in: Iterable[str] = (),
+        not_opted_in: Iterable[str] = (),
+    ) -> None:
+        """Give an account exactly these regions. Without this it has `default_regions`."""
+        self._regions[account_id] = AccountRegions(tuple(enabled), tuple(opted_in), tuple(not_opted_in))
 
-    def instance(self, account_id: str, region: str, instance_id: str) -> Any:
-        """moto's object of an instance."""
-        return ec2_backends[account_id][region].get_instance(instance_id)
+    def deny_region(self, account_id: str, region: str) -> None:
+        """As if the organization's service control policy denied the account everything in a region."""
+        self._denied_regions.setdefault(account_id, set()).add(region)
 
-    def forget_instance(self, account_id: str, region: str, instance_id: str) -> Any:
-        """Show the instance no more, as AWS does an hour after it ended; returns it."""
-        instance = self.instance(account_id, region, instance_id)
-        for reservation in ec2_backends[account_id][region].reservations.values():
-            if instance in reservation.instances:
-                reservation.instances.remove(instance)
-        return instance
+    def allow_region(self, account_id: str, region: str) -> None:
+        self._denied_regions.get(account_id, set()).discard(region)
 
-    def remember_instance(self, account_id: str, region: str, instance: Any) -> None:
-        """Show an instance again that had been forgotten."""
-        reservation = next(iter(ec2_backends[account_id][region].reservations.values()))
-        reservation.instances.append(instance)
+    def end_sessions(self, account_id: str | None = None) -> None:
+        """All sessions of roles (of one account) have ended just now."""
+        self.sessions.end(self.clock(), account_id)
 
-    # --- AWS's side --------------------------------------------------------------------------------------------
+    def expire_page_tokens(self) -> None:
+        """All tokens of pages given out so far are too old."""
+        self.listings.expire()
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        if environ["PATH_INFO"].startswith("/_simulation/"):
-            answer = self._control(environ)
+    def calls_to(self, action: str, account_id: str | None = None, region: str | None = None) -> list[LoggedCall]:
+        """The log's entries for an action, oldest first."""
+        return [
+            call
+            for call in list(self.calls)
+            if call.action == action and account_id in (None, call.account_id) and region in (None, call.region)
+        ]
+
+    # --- the application -----------------------------------------------------------------------------------
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "/")
+        fault: Fault | None = None
+        if path.startswith("/_simulation/"):
+            answer = self._control.answer(environ)
+        elif path.startswith("/moto-api"):
+            answer = Answer(b"", 404)
         else:
-            service = "ec2"
-            try:
-                request = _read(environ)
-                service = request.signature.service
-                answer = self._answer(request)
-            except AwsError as problem:
-                answer = answers.error(service, problem)
-            except ConnectionDropped:
-                environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
-                return []
-        start_response(f"{answer.status} -", [*answer.headers.items(), ("Content-Length", str(len(answer.body)))])
-        return [answer.body]
+            answer, fault = self._answer(read_call(environ), environ)
+        headers = [
+            ("Content-Type", answer.content_type),
+            ("Content-Length", str(len(answer.body))),
+            *answer.headers,
+        ]
+        start_response(f"{answer.status} -", headers)
+        return self.faults.send(fault, answer.body)
 
-    def _answer(self, request: _Request) -> Answer:
-        caller = self._authenticate(request)
-        service, region, action = request.signature.service, request.signature.region, request.action
+    def _answer(self, call: Call, environ: dict[str, Any]) -> tuple[Answer, Fault | None]:
+        principal: Principal | None = None
+        refused: RefusalError | None = None
+        page = self.listings.page_number(call.params.get("NextToken"))
+        try:
+            with self._lock:
+                principal = self.sessions.identify(call, self.clock())
+        except RefusalError as refusal:
+            refused = refusal
+        account_id = call.role_account_id or (principal.caller.account_id if principal else None)
+        fault = self.faults.find(call, account_id, page)
+        status = 0
+        try:
+            answer = self.faults.before(fault, call, environ) if fault else None
+            if answer is None:
+                if refused is not None or principal is None:
+                    raise refused or unknown_key(call.service)
+                with self._lock:
+                    answer = self._permitted(call, principal, environ, fault)
+            answer = self.faults.after(fault, answer) if fault else answer
+            status = answer.status
+            return answer, fault
+        except RefusalError as refusal:
+            status = refusal.status
+            return refusal_answer(refusal, call.service, is_json=call.is_json), fault
+        finally:
+            self._log(call, principal, account_id, page, status, fault)
+
+    def _permitted(self, call: Call, principal: Principal, environ: dict[str, Any], fault: Fault | None) -> Answer:
+        account_id = principal.caller.account_id
+        regions = self._regions.get(account_id, self.default_regions)
+        if call.region in regions.not_opted_in:
+            raise unknown_key(call.service)  # as AWS answers there
+        resource = call.params.get("RoleArn", "*") if call.action == "AssumeRole" else "*"
+        authorize(principal, call, resource, self._denied_regions.get(account_id, ()))
+        if call.service == "ec2" and call.params.get("DryRun", "").lower() == "true":
+            raise RefusalError("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412)
+        match (call.service, call.action):
+            case ("sts", "AssumeRole"):
+                return assume_role(principal, call, self.sessions, self.clock(), self.session_seconds)
+            case ("sts", "GetCallerIdentity"):
+                return caller_identity(principal)
+            case ("ec2", "DescribeRegions"):
+                return describe_regions(call, regions)
+            case ("ec2", "DescribeInstances"):
+                return self._describe_instances(call, account_id, environ, is_looping=_is_loop(fault))
+            case ("ec2", "DescribeSpotPriceHistory"):
+                return describe_spot_price_history(call, account_id, self.listings, self.clock())
+            case ("pricing", "GetProducts"):
+                return get_products(call, account_id, self.listings)
+        return self._ask_moto(environ, call.body)
+
+    def _describe_instances(self, call: Call, account_id: str, environ: dict[str, Any], *, is_looping: bool) -> Answer:
+        token = call.params.get("NextToken")
+        if is_looping and token == LOOP_TOKEN:
+            token = None
+        if "MaxResults" in call.params and "InstanceId.1" in call.params:
+            raise RefusalError(
+                "InvalidParameterCombination",
+                "The parameter instancesSet cannot be used with the parameter maxResults",
+            )
+        size = page_size(call.params.get("MaxResults"), 5, 1000)
+        unpaged = {name: value for name, value in call.params.items() if name not in ("MaxResults", "NextToken")}
+        owner = (account_id, call.region, urlencode(sorted(unpaged.items())))
+        if token:
+            items, following = self.listings.next(owner, token, size)
+        else:
+            complete_instances(account_id, call.region)
+            if "InstanceId.1" not in unpaged:
+                unpaged["MaxResults"] = "1000000"
+            whole = self._ask_moto(environ, urlencode(unpaged).encode())
+            if whole.status != 200:
+                return whole
+            items, following = self.listings.first(owner, instance_items(whole.body), size)
+        following = LOOP_TOKEN if is_looping else following
+        inside = reservation_set(items) + (element("nextToken", following) if following else "")
+        return ec2_answer("DescribeInstances", inside)
+
+    def _ask_moto(self, environ: dict[str, Any], body: bytes) -> Answer:
+        asked = {**environ, "wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+        chunks, status, headers = run_wsgi_app(self._moto, asked, buffered=True)
+        dropped = ("content-length", "content-type", "date")
+        kept = tuple((name, value) for name, value in headers if name.lower() not in dropped)
+        return Answer(b"".join(chunks), int(status[:3]), headers.get("Content-Type", "text/xml"), kept)
+
+    def _log(
+        self,
+        call: Call,
+        principal: Principal | None,
+        account_id: str | None,
+        page: int,
+        status: int,
+        fault: Fault | None,
+    ) -> None:
         self.calls.append(
-            Call(
-                service,
-                action,
-                region,
-                caller.account_id,
-                caller.access_key_id,
-                request.params.get("ExternalId"),
-                request.params.get("RoleArn", ""),
+            LoggedCall(
+                time=self.clock(),
+                service=call.service,
+                action=call.action,
+                region=call.region,
+                account_id=account_id,
+                caller_account_id=principal.caller.account_id if principal else None,
+                access_key_id=call.signature.access_key_id if call.signature else None,
+                external_id=call.params.get("ExternalId"),
+                page=page,
+                status=status,
+                fault=fault.kind if fault else None,
             )
         )
-        page = self._listing.page_number(request.params.get("NextToken", ""))
-        struck = self.faults.strike(action=action, account_id=caller.account_id, region=region, page=page)
-        if struck is not None:
-            return struck
-        if service == "sts":
-            return self._sts(caller, action, request.params)
-        if service == "pricing":
-            return prices.get_products(json.loads(request.body or b"{}"))
-        self._authorize(caller, f"{service}:{action}", region)
-        if service != "ec2":
-            return self._forward(request, caller.account_id)
-        if request.params.get("DryRun", "").lower() == "true":
-            raise AwsError("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412)
-        if action == "DescribeInstances":
-            return self._listing.page(
-                lambda params: self._forward(request, caller.account_id, params).body,
-                request.params,
-                account_id=caller.account_id,
-                region=region,
-            )
-        if action == "DescribeRegions":
-            return regions.describe(self.regions, everything=request.params.get("AllRegions", "").lower() == "true")
-        if action == "DescribeSpotPriceHistory":
-            return prices.spot_history(request.params, region)
-        return self._forward(request, caller.account_id)
-
-    def _authenticate(self, request: _Request) -> Caller:
-        signature, environ = request.signature, request.environ
-        caller = self.callers.find(signature.access_key_id)
-        is_ec2 = signature.service == "ec2"
-        if caller is None:
-            if is_ec2:
-                raise AwsError("AuthFailure", "AWS was not able to validate the provided access credentials", 401)
-            raise AwsError("InvalidClientTokenId", "The security token included in the request is invalid.")
-        headers = _headers(environ)
-        skew = skew_of(headers.get("x-amz-date", ""))
-        if abs(skew) > MAX_SKEW:
-            word = "Signature not yet current" if skew > timedelta(0) else "Signature expired"
-            raise AwsError("SignatureDoesNotMatch", f"{word}: {headers.get('x-amz-date')} is too far off.")
-        is_right = is_signed_by(
-            caller.secret_access_key,
-            signature,
-            method=environ["REQUEST_METHOD"],
-            path=environ["PATH_INFO"],
-            query=environ.get("QUERY_STRING", ""),
-            headers=headers,
-            body=request.body,
-        )
-        if not is_right or headers.get("x-amz-security-token", "") != caller.session_token:
-            code = "AuthFailure" if is_ec2 else "SignatureDoesNotMatch"
-            raise AwsError(code, "The request signature we calculated does not match the signature you provided.")
-        if caller.is_expired:
-            if is_ec2:
-                raise AwsError("RequestExpired", "Request has expired.", 400)
-            raise AwsError("ExpiredToken", "The security token included in the request is expired", 403)
-        return caller
-
-    def _authorize(self, caller: Caller, action: str, region: str) -> None:
-        words = DENIED.format(arn=caller.arn, action=action)
-        if (caller.account_id, region) in self.denied_regions:
-            raise AwsError("UnauthorizedOperation", words + BY_SCP)
-        context = {"aws:RequestedRegion": region}
-        layers = [caller.policies, *([(caller.session_policy,)] if caller.session_policy else [])]
-        if not all(allows(layer, action, context) for layer in layers):
-            raise AwsError("UnauthorizedOperation", words)
-
-    def _sts(self, caller: Caller, action: str, params: dict[str, str]) -> Answer:
-        if action == "GetCallerIdentity":
-            return answers.sts(
-                action,
-                f"<Arn>{caller.arn}</Arn><UserId>{caller.user_id}</UserId><Account>{caller.account_id}</Account>",
-            )
-        if action != "AssumeRole":
-            raise AwsError("InvalidAction", f"The simulation's STS does not know {action}", 400)
-        session = self._assume(caller, params)
-        assert session.expires_at is not None
-        return answers.sts(
-            action,
-            f"<Credentials><AccessKeyId>{session.access_key_id}</AccessKeyId>"
-            f"<SecretAccessKey>{session.secret_access_key}</SecretAccessKey>"
-            f"<SessionToken>{session.session_token}</SessionToken>"
-            f"<Expiration>{session.expires_at:%Y-%m-%dT%H:%M:%SZ}</Expiration></Credentials>"
-            f"<AssumedRoleUser><Arn>{session.arn}</Arn><AssumedRoleId>{session.user_id}</AssumedRoleId></AssumedRoleUser>",
-        )
-
-    def _assume(self, caller: Caller, params: dict[str, str]) -> Caller:
-        arn = params.get("RoleArn", "")
-        denied = AwsError(
-            "AccessDenied", f"User: {caller.arn} is not authorized to perform: sts:AssumeRole on resource: {arn}"
-        )
-        account_id = arn.split(":")[4] if arn.count(":") >= 5 else ""
-        if not account_id.isdigit():
-            raise denied
-        role = next((role for role in iam_backends[account_id]["aws"].roles.values() if role.arn == arn), None)
-        if role is None or not trusts(
-            load(role.assume_role_policy_document),
-            caller_arn=caller.arn,
-            caller_account=caller.account_id,
-            external_id=params.get("ExternalId"),
-        ):
-            raise denied
-        attached = [policy.document for policy in role.managed_policies.values()]
-        return self.callers.add_session(
-            account_id,
-            role.name,
-            params.get("RoleSessionName", ""),
-            policies=[load(document) for document in [*role.policies.values(), *attached]],
-            session_policy=load(params["Policy"]) if params.get("Policy") else None,
-            lifetime=self.session_lifetime or timedelta(seconds=int(params.get("DurationSeconds", "3600"))),
-        )
-
-    def _forward(self, request: _Request, account_id: str, params: dict[str, str] | None = None) -> Answer:
-        """Let moto answer, as the caller's account."""
-        body = urlencode(params).encode() if params is not None else request.body
-        environ = {
-            **request.environ,
-            "wsgi.input": io.BytesIO(body),
-            "CONTENT_LENGTH": str(len(body)),
-            "HTTP_X_MOTO_ACCOUNT_ID": account_id,
-        }
-        status: list[Any] = []
-        # moto's backends are plain dictionaries: one request at a time.
-        with self._moto_lock:
-            chunks = self._moto(environ, lambda *start: status.extend(start[:2]))
-            content = b"".join(chunks)
-        headers = {name: value for name, value in status[1] if name.lower() == "content-type"}
-        return Answer(content, int(status[0].split()[0]), headers)
-
-    # --- the control side, for processes that cannot call Python -----------------------------------------------
-
-    def _control(self, environ: Environ) -> Answer:
-        size = int(environ.get("CONTENT_LENGTH") or 0)
-        asked = json.loads(environ["wsgi.input"].read(size) or b"{}")
-        result: object = {}
-        match environ["PATH_INFO"].removeprefix("/_simulation/"):
-            case "roles":
-                result = {"arn": self.create_role(**asked)}
-            case "faults":
-                self.faults.clear()
-                for fault in asked:
-                    self.faults.add(**fault)
-            case "calls":
-                result = [asdict(call) for call in self.calls]
-            case _:
-                return Answer(b"{}", 404, {"Content-Type": "application/json"})
-        return Answer(json.dumps(result).encode(), 200, {"Content-Type": "application/json"})
 
 
-def _headers(environ: Environ) -> dict[str, str]:
-    headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
-    return headers | {
-        "content-type": environ.get("CONTENT_TYPE", ""),
-        "content-length": environ.get("CONTENT_LENGTH", ""),
-    }
-
-
-def _read(environ: Environ) -> _Request:
-    signature = parse_authorization(environ.get("HTTP_AUTHORIZATION", ""))
-    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-    if signature is None:
-        raise AwsError("MissingAuthenticationToken", "Request is missing Authentication Token")
-    is_form = environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded")
-    params = dict(parse_qsl(body.decode(), keep_blank_values=True)) if is_form else {}
-    return _Request(environ, body, params, signature)
+def _is_loop(fault: Fault | None) -> bool:
+    return fault is not None and fault.kind == "token_loop"

@@ -1,86 +1,157 @@
-"""Trouble on order: makes matching calls fail the way AWS, a proxy or a network fails."""
+"""Faults on request: what a test may have the simulated AWS do instead of answering, or to its answer.
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from threading import Lock
+A fault says which calls it is for and what happens to them; the first that matches is used.
+"""
 
-from demo.aws.answers import Answer, AwsError
+import socket
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
+from demo.aws.answers import EC2_NAMESPACE, Answer, RefusalError
+from demo.aws.calls import Call
 
-class ConnectionDropped(Exception):
-    """The server closes the connection without a word."""
+#: Asking for the page behind this token gives the first page again.
+LOOP_TOKEN = "the-same-page-for-ever"  # noqa: S105 - no secret
 
-
-def _raise(problem: Exception) -> Answer:
-    raise problem
-
-
-#: What each kind does instead of the call.
-KINDS: dict[str, Callable[[float], Answer]] = {
-    "throttle": lambda _: _raise(AwsError("RequestLimitExceeded", "Request limit exceeded.", 503)),
-    "server_error": lambda _: _raise(AwsError("InternalError", "An internal error has occurred", 500)),
-    "denied": lambda _: _raise(AwsError("UnauthorizedOperation", "You are not authorized to perform this operation.")),
-    "expired": lambda _: _raise(AwsError("RequestExpired", "Request has expired.", 400)),
-    "html": lambda _: Answer(b"<html>Sign in to the network</html>", headers={"Content-Type": "text/html"}),
-    "empty": lambda _: Answer(b""),
-    "truncated": lambda _: Answer(b"<?xml version='1.0'?><DescribeInstancesResponse><reservationSet><item>"),
-    "wrong_root": lambda _: Answer(b"<?xml version='1.0'?><DescribeVpcsResponse><vpcSet/></DescribeVpcsResponse>"),
-    "drop": lambda _: _raise(ConnectionDropped()),
-}
+KINDS = frozenset(
+    {
+        "throttle",  # RequestLimitExceeded, 503
+        "server_error",  # InternalError, 500
+        "denied",  # UnauthorizedOperation, as where a policy lacks the action
+        "expired_token",  # as if the session had ended
+        "error",  # `code`, `message`, `status` of your choice
+        "html",  # a page with status 200, as a proxy sends
+        "empty",  # no body, status 200
+        "wrong_root",  # XML, but the answer to something else
+        "truncated",  # the right answer, cut in the middle
+        "token_loop",  # each page names itself as the next
+        "hang",  # the right answer after `seconds`
+        "drip",  # the right answer, a byte every `seconds`
+        "reset",  # the connection is cut
+    }
+)
 
 
 @dataclass(slots=True)
 class Fault:
-    """`kind` is one of KINDS or `slow`; empty conditions match every call. `times` None never wears off."""
+    """What goes wrong, and for which calls; None matches all.
+
+    `account_id` is the account the call is about (for AssumeRole the role's). `page` counts pages of a listing from
+    1. The fault begins with the `nth` matching call and serves `times` of them (None: every one).
+    """
 
     kind: str
-    action: str = ""
-    account_id: str = ""
-    region: str = ""
-    page: int = 0
-    """Only the nth page of a listing, counting from 1; 0 is any."""
-    seconds: float = 0
+    account_id: str | None = None
+    region: str | None = None
+    action: str | None = None
+    service: str | None = None
+    page: int | None = None
+    nth: int = 1
     times: int | None = None
+    seconds: float = 1.0
+    code: str = "InternalFailure"
+    message: str = "The request processing has failed because of an unknown error."
+    status: int = 400
+    seen: int = 0
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"No such fault: {self.kind}. There are {', '.join(sorted(KINDS))}.")
+
+    def serves(self, call: Call, account_id: str | None, page: int) -> bool:
+        """Whether this call gets the fault. Counts the calls that match."""
+        pairs = (
+            (self.account_id, account_id),
+            (self.region, call.region),
+            (self.action, call.action),
+            (self.service, call.service),
+            (self.page, page),
+        )
+        if any(wanted is not None and wanted != actual for wanted, actual in pairs):
+            return False
+        self.seen += 1
+        return self.seen >= self.nth and (self.times is None or self.seen < self.nth + self.times)
 
 
-@dataclass(slots=True)
 class Faults:
-    """The faults that are ordered now."""
+    """The faults in force, in the order in which they were asked for."""
 
-    ordered: list[Fault] = field(default_factory=list)
-    _lock: Lock = field(default_factory=Lock)
+    def __init__(self) -> None:
+        self._faults: list[Fault] = []
+        self._lock = threading.Lock()
+        self.closing = threading.Event()
 
-    def add(self, kind: str, **conditions: object) -> Fault:
-        """Order a fault; see `Fault` for the conditions."""
-        if kind not in KINDS and kind != "slow":
-            raise ValueError(f"No such fault: {kind}")
-        fault = Fault(kind, **conditions)  # type: ignore[arg-type]
-        self.ordered.append(fault)
+    def add(self, kind: str, **options: Any) -> Fault:
+        """`add("throttle", region="eu-west-1", times=2)`; see `Fault` for the options."""
+        fault = Fault(kind, **options)
+        with self._lock:
+            self._faults.append(fault)
         return fault
 
     def clear(self) -> None:
-        self.ordered.clear()
-
-    def strike(self, *, action: str, account_id: str, region: str, page: int) -> Answer | None:
-        """What happens instead of this call; None when nothing does."""
         with self._lock:
-            fault = next((f for f in self.ordered if _matches(f, action, account_id, region, page)), None)
-            if fault is None:
-                return None
-            if fault.times is not None:
-                fault.times -= 1
-        if fault.kind == "slow":
-            time.sleep(fault.seconds)
-            return None
-        return KINDS[fault.kind](fault.seconds)
+            self._faults.clear()
+
+    def find(self, call: Call, account_id: str | None, page: int) -> Fault | None:
+        with self._lock:
+            return next((fault for fault in self._faults if fault.serves(call, account_id, page)), None)
+
+    def before(self, fault: Fault, call: Call, environ: dict[str, Any]) -> Answer | None:
+        """What is answered instead of AWS, or None where the true answer is still wanted.
+
+        Raises RefusalError, and ConnectionResetError after cutting the connection.
+        """
+        match fault.kind:
+            case "throttle":
+                raise RefusalError("RequestLimitExceeded", "Request limit exceeded.", 503)
+            case "server_error":
+                raise RefusalError("InternalError", "An internal error has occurred", 500)
+            case "expired_token":
+                ended = ("RequestExpired", "Request has expired.", 400)
+                if call.service != "ec2":
+                    ended = ("ExpiredToken", "The security token included in the request is expired", 403)
+                raise RefusalError(*ended)
+            case "denied":
+                raise RefusalError("UnauthorizedOperation", "You are not authorized to perform this operation.", 403)
+            case "error":
+                raise RefusalError(fault.code, fault.message, fault.status)
+            case "html":
+                return Answer(
+                    b"<!DOCTYPE html><html><body>Please sign in to the network.</body></html>", 200, "text/html"
+                )
+            case "empty":
+                return Answer(b"")
+            case "wrong_root":
+                return Answer(f'<DescribeKeyPairsResponse xmlns="{EC2_NAMESPACE}"/>'.encode())
+            case "reset":
+                cut_connection(environ)
+            case "hang":
+                self.closing.wait(fault.seconds)
+        return None
+
+    def after(self, fault: Fault, answer: Answer) -> Answer:
+        """What becomes of the true answer."""
+        if fault.kind == "truncated":
+            return Answer(answer.body[: len(answer.body) // 2], answer.status, answer.content_type)
+        return answer
+
+    def send(self, fault: Fault | None, body: bytes) -> Iterable[bytes]:
+        """The body, at once or dripping."""
+        return self._drip(body, fault.seconds) if fault and fault.kind == "drip" else [body]
+
+    def _drip(self, body: bytes, seconds: float) -> Iterator[bytes]:
+        for position in range(len(body)):
+            yield body[position : position + 1]
+            if self.closing.wait(seconds):
+                return
 
 
-def _matches(fault: Fault, action: str, account_id: str, region: str, page: int) -> bool:
-    return (
-        fault.times != 0
-        and fault.action in ("", action)
-        and fault.account_id in ("", account_id)
-        and fault.region in ("", region)
-        and fault.page in (0, page)
-    )
+def cut_connection(environ: dict[str, Any]) -> None:
+    """Close the socket with a reset instead of an end. Raises ConnectionResetError, which ends the request."""
+    connection = environ.get("werkzeug.socket")
+    if connection is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        connection.shutdown(socket.SHUT_RDWR)
+    raise ConnectionResetError("cut on request")

@@ -1,136 +1,159 @@
-"""What the simulated AWS is filled with: accounts, roles and a fleet that is the same each time it is made."""
+"""Fills the simulated AWS with the demo's customers, the same in every run.
 
-import random
-from collections.abc import Iterator
-from dataclasses import dataclass
+The demo keeps its database while the simulation starts afresh, so ids, addresses, times and keys must come out as
+they did before: moto's source of randomness is seeded anew for each account and region, and times count from a fixed
+moment.
+"""
+
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 
-from moto.ec2.models import ec2_backends
-from moto.ec2.models.instances import InstanceState, StateReason
+from moto.ec2.models.instances import Instance, StateReason
 from moto.moto_api._internal import mock_random
 
+from demo.aws.accounts import CustomerAccount, Fleet
 from demo.aws.cloud import SimulatedAws
-from demo.aws.prices import ON_DEMAND
+from demo.aws.instances import complete_instances
+from demo.aws.regions import ENABLED
+from demo.aws.trust import trust_policy
+from demo.aws.workloads import AWKWARD_TAGS, Workload, pick, tags_for
 
-#: The installation's own account, and the user it is in AWS; fixed, so that a second run finds the same.
-APP_ACCOUNT = "111122223333"
-APP_ACCESS_KEY_ID = "AKIADEMOSPOTKEEPER01"
-APP_SECRET_ACCESS_KEY = "demo/only/this/simulation/knows/the/key+"  # noqa: S105 - opens nothing but the simulation
-
-#: Keys of the customer who connects by keys.
-KEYS = ("AKIADEMOCUSTOMER0001", "demo/customer/secret/of/forty/characters")
-
-IMAGE = "ami-0a1b2c3d4e5f60718"
-BORN = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Customer:
-    """One simulated AWS account: `instances` are spread over its regions."""
-
-    account_id: str
-    name: str
-    regions: tuple[str, ...]
-    instances: int
-    spot_share: float
+#: "Now" for what is seeded: nothing was started later.
+EPOCH = datetime(2026, 11, 1, 9, 0, tzinfo=UTC)
+INSTALLATION_ACCOUNT = "555500001111"
+ROLE_NAME = "SpotkeeperReadOnly"
+#: How an account's instances spread over the regions.
+_SHARES = dict(zip(ENABLED, (5, 3, 4, 2, 1), strict=True))
+_ZONES = "abc"
+_INSTALLATION_PERMISSIONS = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": ["sts:AssumeRole", "pricing:GetProducts"], "Resource": "*"}],
+}
 
 
-CUSTOMERS = (
-    Customer("314159265358", "Shop production", ("us-east-1", "us-west-2", "eu-west-1"), 170, 0.55),
-    Customer("271828182845", "Data platform", ("us-east-1", "eu-central-1"), 110, 0.8),
-    Customer("061803398874", "Game servers", ("eu-west-1", "eu-central-1", "ap-southeast-1", "us-west-2"), 120, 0.35),
-    Customer("141421356237", "Research sandbox", ("us-west-2", "us-east-1"), 40, 0.6),
-    Customer("173205080756", "Legacy billing", ("us-east-1",), 15, 0.0),
-    Customer("223606797749", "New venture", ("eu-west-1",), 10, 0.5),
-)
-
-ROLES = ("web", "api", "worker", "etl", "cache", "build", "ml-train", "queue", "search", "bastion")
-STATES = (("running", 16, 78), ("stopped", 80, 15), ("terminated", 48, 7))
-
-#: Tags as people really write them, and worse; every one is to be shown as it is.
-ODD_TAGS: tuple[dict[str, str], ...] = (
-    {"Name": "quoted \"name\" 'here'", "note": 'it\'s "fine"'},
-    {"Name": "<script>alert(1)</script>", "owner": "<img src=x onerror=alert(2)>"},
-    {"Name": "=1+1", "formula": '=HYPERLINK("http://example.invalid","click")'},
-    {"Name": "🚀 rocket-01", "mood": "🙂 émoji ünïcode 日本語"},
-    {"Name": "n" * 255 + "z", "long": "é" * 256},
-    {"Name": "empty-value", "blank": ""},
-    {"Name": "line\nbreak", "lines": "one\r\ntwo"},
-    {"Name": "@SUM(A1)", "plus": "+1", "minus": "-1", "tab": "\tx"},
-    {},
+#: account id, name, purpose, instances
+_CUSTOMERS = (
+    ("012345678901", "Shop production", "role", 150),
+    ("210987654321", "Data platform", "role", 125),
+    ("345678901234", "Media archive", "keys", 95),
+    ("456789012345", "Staging", "denied_region", 75),
+    ("567890123456", "Sandbox", "any_external_id", 25),
+    ("678901234567", "Legacy", "revoked_keys", 20),
+    ("789012345678", "Games", "by_hand", 60),
+    ("890123456789", "Studio", "by_hand", 30),
 )
 
 
-def seed(cloud: SimulatedAws) -> None:
-    """Fill the simulation. Ids, addresses and times are the same in every process that calls this first."""
-    cloud.create_user_keys(
-        APP_ACCOUNT, "spotkeeper", access_key_id=APP_ACCESS_KEY_ID, secret_access_key=APP_SECRET_ACCESS_KEY
-    )
-    cloud.create_user_keys(CUSTOMERS[1].account_id, "spotkeeper", access_key_id=KEYS[0], secret_access_key=KEYS[1])
-    cloud.deny_region(CUSTOMERS[2].account_id, "ap-southeast-1")
-    mock_random.seed(20261122)
-    dice = random.Random(20261122)
-    for customer in CUSTOMERS:
-        for index in range(customer.instances):
-            region = customer.regions[min(int(dice.expovariate(1.2)), len(customer.regions) - 1)]
-            launch(customer.account_id, region, dice, index, spot_share=customer.spot_share)
+def seed(cloud: SimulatedAws, *, epoch: datetime = EPOCH) -> Fleet:
+    """Make the customers' accounts, roles, keys and instances in an empty simulation.
+
+    Roles trust the installation's account with an External ID that nobody has, until `set_role_trust` (or
+    `POST /_simulation/roles`) tells them the one which Spotkeeper made.
+    """
+    mock_random.seed("installation")
+    installation = cloud.create_user_keys(INSTALLATION_ACCOUNT, "spotkeeper", _INSTALLATION_PERMISSIONS)
+    accounts = tuple(_seed_customer(cloud, *customer, epoch=epoch) for customer in _CUSTOMERS)
+    # What is made from here on need not be the same in each run, and sessions should not be.
+    mock_random.seed()
+    fleet = Fleet(installation, accounts, ENABLED, sum(account.instance_count for account in accounts))
+    cloud.fleet = fleet
+    return fleet
 
 
-def launch(account_id: str, region: str, dice: random.Random, index: int, *, spot_share: float = 0.5) -> Any:
-    """One more instance; returns moto's object."""
-    is_spot = dice.random() < spot_share
-    backend = ec2_backends[account_id][region]
-    reservation = backend.run_instances(
-        IMAGE,
-        1,
-        None,
-        [],
-        instance_type=dice.choice(list(ON_DEMAND)),
-        is_instance_type_default=False,
-        region_name=region,
-        placement=f"{region}{dice.choice('abc')}",
-        lifecycle="spot" if is_spot else None,
-        tags={"instance": dict(_tags(dice, index))},
-        metadata_options={"HttpTokens": dice.choice(("required", "required", "optional"))},
-        associate_public_ip=dice.random() < 0.25,
-        nics=[],
-        security_group_ids=[],
-    )
-    instance = reservation.instances[0]
-    instance.launch_time = BORN + timedelta(minutes=dice.randrange(60 * 24 * 200))
-    for nic in instance.nics.values():
-        nic.attach_time = instance.launch_time
-    for device in instance.block_device_mapping.values():
-        device.attach_time = instance.launch_time
-    if is_spot:
-        instance.spot_instance_request_id = f"sir-{dice.getrandbits(40):010x}"
-    _give_state(instance, dice, is_spot=is_spot)
-    return instance
+def _seed_customer(
+    cloud: SimulatedAws, account_id: str, name: str, purpose: str, count: int, *, epoch: datetime
+) -> CustomerAccount:
+    mock_random.seed(account_id)
+    keys = None
+    if purpose in ("keys", "revoked_keys"):
+        keys = cloud.create_user_keys(account_id, "spotkeeper-reader")
+        if purpose == "revoked_keys":
+            cloud.revoke_keys(keys)
+    elif purpose != "by_hand":
+        cloud.create_role(account_id, ROLE_NAME, _trust(purpose))
+    if purpose == "denied_region":
+        cloud.deny_region(account_id, "ap-southeast-1")
+    left = count
+    for region, share in _SHARES.items():
+        here = min(left, -(-count * share // sum(_SHARES.values())))
+        left -= here
+        mock_random.seed(f"{account_id}/{region}")
+        _seed_region(cloud, account_id, region, here, epoch)
+    role_arn = f"arn:aws:iam::{account_id}:role/{ROLE_NAME}"
+    return CustomerAccount(account_id, name, purpose, ROLE_NAME, role_arn, keys, count)
 
 
-def _give_state(instance: Any, dice: random.Random, *, is_spot: bool) -> None:
-    name, code, _ = dice.choices(STATES, weights=[weight for *_, weight in STATES])[0]
-    if name == "running":
-        return
-    instance._state = InstanceState(name, code)
-    at = instance.launch_time + timedelta(hours=dice.randrange(1, 500))
-    if is_spot and dice.random() < 0.6:
-        reason = "Server.SpotInstanceTermination" if name == "terminated" else "Server.SpotInstanceShutdown"
-        instance.state_reason = StateReason(f"{reason}: Spot instance interrupted", reason)
-        instance._reason = f"{reason} ({at:%Y-%m-%d %H:%M:%S} GMT)"
-    else:
-        reason = "Client.UserInitiatedShutdown"
-        instance.state_reason = StateReason(f"{reason}: User initiated shutdown", reason)
-        instance._reason = f"User initiated ({at:%Y-%m-%d %H:%M:%S} GMT)"
+def _trust(purpose: str) -> dict[str, Any]:
+    external_id = None if purpose == "any_external_id" else "not-told-yet-0000000000000000"
+    return trust_policy(f"arn:aws:iam::{INSTALLATION_ACCOUNT}:root", external_id)
 
 
-def _tags(dice: random.Random, index: int) -> Iterator[tuple[str, str]]:
-    if index % 12 == 5:
-        yield from ODD_TAGS[(index // 12) % len(ODD_TAGS)].items()
-        return
-    yield "Name", f"{dice.choice(ROLES)}-{index + 1:02d}"
-    yield "environment", dice.choice(("production", "production", "staging", "development"))
-    yield "team", dice.choice(("platform", "checkout", "growth", "data"))
-    if dice.random() < 0.3:
-        yield "cost-center", str(dice.randrange(1000, 1020))
+def _seed_region(cloud: SimulatedAws, account_id: str, region: str, count: int, epoch: datetime) -> None:
+    random = Random(f"{account_id}/{region}")
+    awkward = list(AWKWARD_TAGS) if region == ENABLED[0] else []
+    numbers: dict[str, int] = {}
+    left = count
+    while left:
+        workload = pick(random)
+        together = min(left, random.choice((1, 1, 1, 2, 3)))
+        left -= together
+        made = cloud.run_instances(
+            account_id,
+            region,
+            together,
+            instance_type=workload.instance_type,
+            zone=f"{region}{random.choice(_ZONES)}",
+            lifecycle=workload.lifecycle,
+            platform=workload.platform,
+            has_public_ip=workload.has_public_ip,
+            metadata_options={"HttpTokens": random.choice(("required", "required", "optional"))},
+        )
+        for instance in made:
+            numbers[workload.name] = number = numbers.get(workload.name, 0) + 1
+            tags = awkward.pop() if awkward else tags_for(workload, number, random)
+            _settle(instance, workload, tags, random, epoch)
+    complete_instances(account_id, region)
+
+
+def _settle(instance: Instance, workload: Workload, tags: dict[str, str], random: Random, epoch: datetime) -> None:
+    """Give an instance its past: when it was started, and what has become of it."""
+    made: Any = instance
+    instance.add_tags(tags)
+    if workload.instance_type.startswith("c7g."):
+        made.architecture = "arm64"
+        made.cpu_options = {"CoreCount": 4, "ThreadsPerCore": 1}
+    if not workload.is_spot and random.random() < 0.6:
+        profile = f"arn:aws:iam::{instance.owner_id}:instance-profile/{workload.name}"
+        made.iam_instance_profile = {"Arn": profile, "Id": f"AIPA{instance.id[2:].upper():0<17}"}
+        made.key_name = "operations"
+    started = epoch - timedelta(minutes=random.randrange(20, 60 * 24 * (9 if workload.is_spot else 200)))
+    first = started - timedelta(days=random.choice((0, 0, 0, 12, 45)) if not workload.is_spot else 0)
+    made.launch_time = started.replace(tzinfo=None)
+    for interface in instance.nics.values():
+        interface.attach_time = first.replace(tzinfo=None)
+    for _, disk in instance.get_block_device_mapping:
+        disk.attach_time = first.replace(tzinfo=None)
+    fate = random.random()
+    ended = started + (epoch - started) * random.uniform(0.2, 0.95)
+    if workload.is_spot and fate < 0.08:
+        instance.terminate()
+        _explain(made, "", "Server.SpotInstanceTermination", "Spot instance termination")
+    elif fate < 0.03:
+        instance.terminate()
+        _explain(made, _by_user(ended), "Client.UserInitiatedShutdown", "User initiated shutdown")
+    elif not workload.is_spot and fate < 0.22:
+        instance.stop()
+        _explain(made, _by_user(ended), "Client.UserInitiatedShutdown", "User initiated shutdown")
+    elif not workload.is_spot and fate < 0.25:
+        instance.stop()
+        _explain(made, "", "Server.ScheduledStop", "Stopped due to a scheduled retirement")
+
+
+def _by_user(when: datetime) -> str:
+    return f"User initiated ({when:%Y-%m-%d %H:%M:%S} GMT)"
+
+
+def _explain(instance: Any, transition: str, code: str, message: str) -> None:
+    instance._reason = transition
+    instance.state_reason = StateReason(f"{code}: {message}", code)

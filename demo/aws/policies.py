@@ -1,83 +1,121 @@
-"""Evaluates IAM policies as far as the simulation needs: principals, actions, and the conditions we hand out.
+"""IAM's evaluation of identity policies: which statements match, and what they decide. Pure.
 
-Source: IAM User Guide, "Policy evaluation logic": an explicit deny wins, then an allow, else an implicit deny.
+Source: IAM guide, "Policy evaluation logic" and "Condition operators". Resources are compared by pattern; an
+operator that is not known here is an error, not a silent yes or no.
 """
 
-import fnmatch
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
 from typing import Any
 
-Policy = Mapping[str, Any]
+Document = Mapping[str, Any]
+
+READ_INSTANCES = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": ["ec2:Describe*"], "Resource": "*"}],
+}
+EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 
 
-def load(document: str | Policy) -> Policy:
-    return json.loads(document) if isinstance(document, str) else document
+class Decision(Enum):
+    """What a set of policies says about one action."""
+
+    ALLOWED = "allowed"
+    DENIED = "explicitly denied"
+    SILENT = "not mentioned"
 
 
-def allows(policies: Iterable[Policy], action: str, context: Mapping[str, str | None]) -> bool:
-    """Whether identity policies allow the action."""
-    effects = {
-        statement["Effect"]
-        for policy in policies
-        for statement in _list(policy.get("Statement"))
-        if _matches_action(statement, action) and _holds(statement.get("Condition", {}), context)
-    }
-    return "Allow" in effects and "Deny" not in effects
+def decide(documents: Iterable[Document], action: str, resource: str, context: Mapping[str, str]) -> Decision:
+    """An explicit deny in any document wins; else an allow in any; else silence, which means no."""
+    found = Decision.SILENT
+    for statement in statements(documents):
+        if not (matches_action(statement, action) and _matches_resource(statement, resource)):
+            continue
+        if not meets(statement.get("Condition"), context):
+            continue
+        if statement.get("Effect") == "Deny":
+            return Decision.DENIED
+        found = Decision.ALLOWED
+    return found
 
 
-def trusts(policy: Policy, *, caller_arn: str, caller_account: str, external_id: str | None) -> bool:
-    """Whether a role's trust policy lets this caller assume it."""
-    principal = principal_arn(caller_arn)
-    context = {"sts:ExternalId": external_id, "aws:PrincipalArn": principal}
-    effects = {
-        statement["Effect"]
-        for statement in _list(policy.get("Statement"))
-        if _matches_action(statement, "sts:AssumeRole")
-        and _matches_principal(statement.get("Principal"), principal, caller_account)
-        and _holds(statement.get("Condition", {}), context)
-    }
-    return "Allow" in effects and "Deny" not in effects
+def parse(text: str | Document) -> Document:
+    """A policy from its JSON text, or as moto's CloudFormation keeps it. Raises ValueError where it is none."""
+    document = json.loads(text) if isinstance(text, str) else text
+    if not isinstance(document, Mapping) or "Statement" not in document:
+        raise ValueError("A policy has a Statement.")
+    return document
 
 
-def principal_arn(caller_arn: str) -> str:
-    """The ARN that `aws:PrincipalArn` has: for a session that of its role."""
-    if ":assumed-role/" not in caller_arn:
-        return caller_arn
-    head, _, rest = caller_arn.partition(":assumed-role/")
-    return head.replace(":sts:", ":iam:") + ":role/" + rest.split("/")[0]
+def statements(documents: Iterable[Document]) -> Iterable[Document]:
+    for document in documents:
+        yield from listed(document.get("Statement"))
 
 
-def _matches_principal(principal: Any, caller: str, account: str) -> bool:
-    if principal == "*":
-        return True
-    named = _list(principal.get("AWS")) if isinstance(principal, Mapping) else []
-    root = f":iam::{account}:root"
-    return any(item in ("*", account, caller) or item.endswith(root) for item in named)
+def matches_action(statement: Document, action: str) -> bool:
+    if "NotAction" in statement:
+        return not any(like(pattern.lower(), action.lower()) for pattern in listed(statement["NotAction"]))
+    return any(like(pattern.lower(), action.lower()) for pattern in listed(statement.get("Action")))
 
 
-def _matches_action(statement: Mapping[str, Any], action: str) -> bool:
-    return any(fnmatch.fnmatchcase(action.lower(), item.lower()) for item in _list(statement.get("Action")))
+def _matches_resource(statement: Document, resource: str) -> bool:
+    if "NotResource" in statement:
+        return not any(like(pattern, resource) for pattern in listed(statement["NotResource"]))
+    return any(like(pattern, resource) for pattern in listed(statement.get("Resource")))
 
 
-def _holds(conditions: Mapping[str, Mapping[str, Any]], context: Mapping[str, str | None]) -> bool:
-    """Every operator and key must hold; a key that the request does not have does not match."""
-    for operator, keys in conditions.items():
-        for key, values in keys.items():
-            actual = context.get(key)
-            wanted = [str(value) for value in _list(values)]
-            if actual is None:
-                found = False
-            elif operator in ("StringEquals", "ArnEquals"):
-                found = actual in wanted
-            elif operator in ("StringLike", "ArnLike"):
-                found = any(fnmatch.fnmatchcase(actual, value) for value in wanted)
-            else:
-                raise NotImplementedError(f"The simulation does not know the condition operator {operator}")
-            if not found:
+def meets(conditions: Document | None, context: Mapping[str, str]) -> bool:
+    """Whether every operator holds for every one of its keys. `context` has lower-case names."""
+    for operator, wanted in (conditions or {}).items():
+        for key, values in wanted.items():
+            if not _holds(operator, context.get(key.lower()), [_text(value) for value in listed(values)]):
                 return False
     return True
 
 
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [] if value is None else [value]
+def _holds(operator: str, actual: str | None, values: list[str]) -> bool:
+    if operator == "Null":
+        return (actual is None) == (values == ["true"])
+    name, is_optional = operator.removesuffix("IfExists"), operator.endswith("IfExists")
+    is_negated = "Not" in name
+    compare = _OPERATORS.get(name.replace("Not", ""))
+    if compare is None:
+        raise ValueError(f"The simulation does not know the condition operator {operator}.")
+    if actual is None:
+        return is_optional or is_negated
+    return any(compare(value, actual) for value in values) != is_negated
+
+
+def like(pattern: str, text: str) -> bool:
+    """`*` stands for any run of characters, `?` for one."""
+    expression = "".join({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in pattern)
+    return re.fullmatch(expression, text, re.DOTALL) is not None
+
+
+def _arn_like(pattern: str, arn: str) -> bool:
+    """Part by part: a `*` does not reach across the first five colons."""
+    wanted, actual = pattern.split(":", 5), arn.split(":", 5)
+    return len(wanted) == len(actual) and all(map(like, wanted, actual))
+
+
+_OPERATORS: dict[str, Callable[[str, str], bool]] = {
+    "StringEquals": lambda value, actual: value == actual,
+    "StringEqualsIgnoreCase": lambda value, actual: value.lower() == actual.lower(),
+    "StringLike": like,
+    "ArnLike": _arn_like,
+    "ArnEquals": _arn_like,
+    "Bool": lambda value, actual: value.lower() == actual.lower(),
+}
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def listed(value: Any) -> list[Any]:
+    """IAM takes one thing or a list of them nearly everywhere."""
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]

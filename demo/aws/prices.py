@@ -1,146 +1,101 @@
-"""Prices: on-demand in the shape of the Price List, spot as a history of steps; made up, plausible, repeatable."""
+"""What instances cost in the simulated AWS: list prices, and spot prices that move. Pure and the same in each run.
+
+List prices of the two US regions are AWS's own of 2025 (Linux, per hour); other regions are set off by a factor and
+are of the right size only. Spot prices are made up: a step function of time, from 25 to 55 % of the list price.
+"""
 
 import hashlib
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
-from demo.aws.answers import Answer, ec2
-from demo.aws.listing import zone_id
-
-#: USD an hour, Linux, us-east-1 and us-west-2; other regions cost a little more.
-ON_DEMAND = {
+#: USD per hour: Linux, shared tenancy, us-east-1 and us-west-2.
+LIST_PRICES = {
+    "t3.micro": Decimal("0.0104"),
     "t3.medium": Decimal("0.0416"),
     "t3.large": Decimal("0.0832"),
     "m5.large": Decimal("0.096"),
     "m5.xlarge": Decimal("0.192"),
+    "m6i.xlarge": Decimal("0.192"),
     "m6i.2xlarge": Decimal("0.384"),
+    "m6g.large": Decimal("0.077"),
+    "c5.large": Decimal("0.085"),
     "c5.xlarge": Decimal("0.17"),
-    "c6g.2xlarge": Decimal("0.272"),
-    "r5.2xlarge": Decimal("0.504"),
-    "r6g.4xlarge": Decimal("0.8064"),
+    "c6i.2xlarge": Decimal("0.34"),
+    "c7g.xlarge": Decimal("0.145"),
+    "r5.large": Decimal("0.126"),
+    "r5.xlarge": Decimal("0.252"),
+    "r6i.2xlarge": Decimal("0.504"),
     "g4dn.xlarge": Decimal("0.526"),
 }
-DEARER = {"eu-west-1": Decimal("1.11"), "eu-central-1": Decimal("1.2"), "ap-southeast-1": Decimal("1.25")}
-#: What is added for what runs on it, by UsageOperation.
-OPERATIONS = {"RunInstances": Decimal(1), "RunInstances:0002": Decimal("1.9"), "RunInstances:0010": Decimal("1.3")}
-STEP = timedelta(hours=9)
-WINDOW = timedelta(days=90)
+REGION_FACTORS = {
+    "us-east-1": Decimal(1),
+    "us-west-2": Decimal(1),
+    "eu-west-1": Decimal("1.115"),
+    "eu-central-1": Decimal("1.198"),
+    "ap-southeast-1": Decimal("1.25"),
+}
+#: Sorted by zone name. Ids are those that moto gives; in a real account the two are shuffled.
+SPOT_PRODUCTS = {
+    "Linux/UNIX": Decimal(1),
+    "Red Hat Enterprise Linux": Decimal("1.3"),
+    "SUSE Linux": Decimal("1.25"),
+    "Windows": Decimal("1.9"),
+}
+HISTORY = timedelta(days=90)
+#: At most one change of a price in a slot; about two in three slots have one.
+SLOT = timedelta(hours=8)
+_ORIGIN = datetime(2024, 1, 1, tzinfo=UTC)
 
 
-def on_demand(instance_type: str, region: str, operation: str = "RunInstances") -> Decimal | None:
-    """USD an hour; None where there is no such offer."""
-    base, factor = ON_DEMAND.get(instance_type), OPERATIONS.get(operation)
-    if base is None or factor is None:
+@dataclass(frozen=True, slots=True, order=True)
+class SpotPrice:
+    """A price in force from `since` until the next one."""
+
+    since: datetime
+    instance_type: str
+    zone: str
+    product: str
+    price: Decimal
+
+
+def list_price(instance_type: str, region: str) -> Decimal | None:
+    """USD per hour for Linux on shared tenancy; None where the simulation sells no such thing."""
+    if instance_type not in LIST_PRICES or region not in REGION_FACTORS:
         return None
-    return base * DEARER.get(region, Decimal(1)) * factor
+    return (LIST_PRICES[instance_type] * REGION_FACTORS[region]).quantize(Decimal("0.0001"))
 
 
-def get_products(asked: Mapping[str, Any]) -> Answer:
-    """GetProducts: each product as a JSON string, those that match every filter."""
-    filters = {item["Field"]: item["Value"] for item in asked.get("Filters", [])}
-    products = [json.dumps(product) for product in _products() if _matches(product, filters)]
-    body = {"FormatVersion": "aws_v1", "PriceList": products}
-    return Answer(json.dumps(body).encode(), headers={"Content-Type": "application/x-amz-json-1.1"})
+def spot_changes(
+    instance_type: str, region: str, zone: str, product: str, start: datetime, end: datetime
+) -> Iterator[SpotPrice]:
+    """Every change from `start` to `end`, newest first, and the last one before `start`: the price in force then."""
+    listed = list_price(instance_type, region)
+    if listed is None:
+        return
+    slot = (end - _ORIGIN) // SLOT
+    while slot >= 0:
+        roll = _roll(instance_type, zone, product, str(slot))
+        if roll[0] < 170:
+            since = (
+                _ORIGIN + slot * SLOT + timedelta(seconds=int.from_bytes(roll[1:3], "big") % int(SLOT.total_seconds()))
+            )
+            if since <= end:
+                yield SpotPrice(since, instance_type, zone, product, _spot_price(listed, product, zone, slot, roll[3]))
+                if since <= start:
+                    return
+        slot -= 1
 
 
-def _products() -> Iterator[dict[str, Any]]:
-    for region in ("us-east-1", "us-west-2", *DEARER):
-        for instance_type in ON_DEMAND:
-            for operation in OPERATIONS:
-                price = on_demand(instance_type, region, operation)
-                sku = hashlib.sha256(f"{region}{instance_type}{operation}".encode()).hexdigest()[:16].upper()
-                yield {
-                    "product": {
-                        "productFamily": "Compute Instance",
-                        "sku": sku,
-                        "attributes": {
-                            "servicecode": "AmazonEC2",
-                            "regionCode": region,
-                            "instanceType": instance_type,
-                            "operation": operation,
-                            "operatingSystem": {"RunInstances:0002": "Windows", "RunInstances:0010": "RHEL"}.get(
-                                operation, "Linux"
-                            ),
-                            "tenancy": "Shared",
-                            "capacitystatus": "Used",
-                            "preInstalledSw": "NA",
-                            "licenseModel": "No License required",
-                            "marketoption": "OnDemand",
-                        },
-                    },
-                    "serviceCode": "AmazonEC2",
-                    "terms": {
-                        "OnDemand": {
-                            f"{sku}.JRTCKXETXF": {
-                                "priceDimensions": {
-                                    f"{sku}.JRTCKXETXF.6YS6EN2CT7": {
-                                        "unit": "Hrs",
-                                        "pricePerUnit": {"USD": f"{price:.10f}"},
-                                    }
-                                }
-                            }
-                        }
-                    },
-                }
+def _spot_price(listed: Decimal, product: str, zone: str, slot: int, noise: int) -> Decimal:
+    """A level for the zone, a slow wave of about ten days, and a little noise."""
+    level = 30 + _roll(zone)[0] % 15
+    position = slot % 30
+    wave = min(position, 30 - position) * 40 // 100
+    percent = Decimal(level + wave) + Decimal(noise) / 64
+    return (listed * SPOT_PRODUCTS[product] * percent / 100).quantize(Decimal("0.000001"))
 
 
-def _matches(product: Mapping[str, Any], filters: Mapping[str, str]) -> bool:
-    attributes = product["product"]["attributes"] | {"ServiceCode": "AmazonEC2"}
-    return all(attributes.get(name) == value for name, value in filters.items())
-
-
-def spot_history(params: Mapping[str, str], region: str) -> Answer:
-    """DescribeSpotPriceHistory: newest first, with the price in force at StartTime."""
-    now = datetime.now(UTC).replace(microsecond=0)
-    start = _time(params.get("StartTime")) or now - WINDOW
-    end = _time(params.get("EndTime")) or now
-    types = _indexed(params, "InstanceType") or list(ON_DEMAND)
-    zones = (
-        [params["AvailabilityZone"]] if params.get("AvailabilityZone") else [f"{region}{letter}" for letter in "abc"]
-    )
-    products = _indexed(params, "ProductDescription") or ["Linux/UNIX"]
-    rows = [
-        (at, instance_type, zone, price)
-        for instance_type in types
-        if instance_type in ON_DEMAND and "Linux/UNIX" in products
-        for zone in zones
-        for at, price in _steps(instance_type, region, zone, max(start, now - WINDOW), end)
-    ]
-    rows.sort(key=lambda row: row[0], reverse=True)
-    size = int(params.get("MaxResults", "1000"))
-    begin = int(params.get("NextToken") or 0)
-    items = "".join(
-        f"<item><instanceType>{instance_type}</instanceType><productDescription>Linux/UNIX</productDescription>"
-        f"<spotPrice>{price}</spotPrice><timestamp>{at:%Y-%m-%dT%H:%M:%S.000Z}</timestamp>"
-        f"<availabilityZone>{zone}</availabilityZone><availabilityZoneId>{zone_id(zone)}</availabilityZoneId></item>"
-        for at, instance_type, zone, price in rows[begin : begin + size]
-    )
-    following = str(begin + size) if begin + size < len(rows) else ""
-    return ec2(
-        "DescribeSpotPriceHistory",
-        f"<spotPriceHistorySet>{items}</spotPriceHistorySet><nextToken>{following}</nextToken>",
-    )
-
-
-def _steps(
-    instance_type: str, region: str, zone: str, start: datetime, end: datetime
-) -> Iterator[tuple[datetime, str]]:
-    """Changes from the last one before `start` up to `end`: between a fifth and a half of the on-demand price."""
-    price = on_demand(instance_type, region)
-    assert price is not None
-    origin = datetime(2026, 1, 1, tzinfo=UTC)
-    first, last = (start - origin) // STEP, (end - origin) // STEP
-    for index in range(first, last + 1):
-        noise = int(hashlib.sha256(f"{instance_type}{zone}{index}".encode()).hexdigest()[:4], 16) / 0xFFFF
-        yield origin + index * STEP, f"{price * Decimal(str(round(0.2 + 0.3 * noise, 4))):.6f}"
-
-
-def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text).astimezone(UTC) if text else None
-
-
-def _indexed(params: Mapping[str, str], name: str) -> list[str]:
-    return [value for key, value in params.items() if key.startswith(f"{name}.")]
+def _roll(*parts: str) -> bytes:
+    return hashlib.sha256("|".join(parts).encode()).digest()

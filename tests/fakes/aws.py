@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from demo.cloud import SimulatedAws
-from demo.customers import Keys
-from demo.server import AwsServer
+from demo.aws.accounts import Keys
+from demo.aws.cloud import SimulatedAws
+from demo.aws.regions import AccountRegions
+from demo.aws.server import AwsServer
 
 APP_ACCOUNT = "555500001111"
 APP_PERMISSIONS = {
@@ -16,13 +17,16 @@ APP_PERMISSIONS = {
     "Statement": [{"Effect": "Allow", "Action": ["sts:AssumeRole", "pricing:GetProducts"], "Resource": "*"}],
 }
 
+#: Enough to tell one region's trouble from another's; each costs a test time.
+TWO_REGIONS = AccountRegions(enabled=("us-east-1", "eu-west-1"), not_opted_in=("me-south-1",))
+
 #: `boto(keys, "ec2", "us-east-1")` -> a boto3 client that is closed after the test.
 Boto = Callable[..., Any]
 
 
 @pytest.fixture(scope="session")
 def aws_server() -> Iterator[AwsServer]:
-    """One server for all tests; `simulated_aws` empties it for each."""
+    """One server for all tests; `simulated_aws` and `aws` empty it for each."""
     with AwsServer() as server:
         yield server
 
@@ -48,6 +52,19 @@ def app_keys(simulated_aws: SimulatedAws, monkeypatch: pytest.MonkeyPatch) -> Ke
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", keys.access_key_id)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", keys.secret_access_key)
     return keys
+
+
+@pytest.fixture
+def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """botocore's waits between attempts are its own affair; only their number is ours."""
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda self, context: 0.001)
+
+
+@pytest.fixture
+def aws(simulated_aws: SimulatedAws, app_keys: Keys, quick_retries: None) -> SimulatedAws:
+    """The simulation as the application meets it: empty, our own identity in the environment, and few regions."""
+    simulated_aws.default_regions = TWO_REGIONS
+    return simulated_aws
 
 
 @pytest.fixture

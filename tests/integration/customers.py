@@ -10,9 +10,9 @@ from app.database import db
 from app.models import Account, User
 from app.models.types import ConnectionMethod
 from app.services.accounts import connect
-from demo.aws.callers import Caller
+from demo.aws.accounts import Keys
 from demo.aws.cloud import SimulatedAws
-from tests.fakes.simulation import APP_ACCOUNT
+from tests.fakes.aws import APP_ACCOUNT
 
 AWS_ID = "012345678901"
 """With a leading zero, which a number would lose."""
@@ -50,7 +50,7 @@ def name_role(app: Flask, account: Account, arn: str) -> None:
         db.session.commit()
 
 
-def enter_by_keys(app: Flask, owner: User, keys: Caller, account_id: str = AWS_ID) -> Account:
+def enter_by_keys(app: Flask, owner: User, keys: Keys, account_id: str = AWS_ID) -> Account:
     """What the connect page does with the keys method."""
     with app.app_context():
         account = connect.connect_account(

@@ -96,7 +96,7 @@ class TestVerifyingARole:
         account = enter_by_role(app, client1)
         with pytest.raises(InvalidInputError, match="another account"):
             name_role(app, account, "arn:aws:iam::210987654321:role/SpotkeeperReadOnly")
-        assert aws.calls == []
+        assert not aws.calls
 
     def test_it_sends_nobody_else_s_external_id_to_a_role(
         self, app: Flask, aws: SimulatedAws, client1: User, client2: User, monkeypatch: pytest.MonkeyPatch
@@ -151,7 +151,7 @@ class TestVerifyingKeys:
             keys = aws.create_root_keys(AWS_ID)
         account = enter_by_keys(app, client1, keys)
         if trouble == "deleted":
-            aws.callers.forget(keys.access_key_id)
+            aws.revoke_keys(keys)
         if trouble == "wrong_secret":
             with app.app_context():
                 db.session.get_one(Account, account.id).set_access_keys(keys.access_key_id, "x" * 40)

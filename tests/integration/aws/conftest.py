@@ -27,9 +27,8 @@ def tenant():
 
 
 @pytest.fixture(autouse=True)
-def quick_retries(monkeypatch):
-    """botocore's waits between attempts are its own affair; only their number is ours."""
-    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda self, context: 0.001)
+def _quick(quick_retries):
+    """Faults are answered at once here."""
 
 
 @pytest.fixture

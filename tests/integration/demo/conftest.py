@@ -6,11 +6,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from demo.cloud import SimulatedAws
-from demo.customers import Keys
-from tests.fakes.aws import APP_ACCOUNT, Boto, app_keys, aws_server, boto, simulated_aws
-
-__all__ = ["app_keys", "aws_server", "boto", "simulated_aws"]
+from demo.aws.accounts import Keys
+from demo.aws.cloud import SimulatedAws
+from tests.fakes.aws import APP_ACCOUNT, Boto
 
 CUSTOMER = "012345678901"
 

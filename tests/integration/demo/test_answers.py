@@ -14,7 +14,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from demo.server import AwsServer
+from demo.aws.server import AwsServer
 from tests.integration.demo.conftest import CUSTOMER
 
 LINUX = {

@@ -179,8 +179,8 @@ class TestRegions:
 #: Prints how many instances were seeded, and a digest of all that the application could store of them.
 DIGEST = """
 import hashlib
-from demo.cloud import SimulatedAws
-from demo.fleet import seed
+from demo.aws.cloud import SimulatedAws
+from demo.aws.fleet import seed
 
 cloud = SimulatedAws()
 fleet = seed(cloud)

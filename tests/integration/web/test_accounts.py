@@ -20,7 +20,7 @@ from demo.aws.cloud import SimulatedAws
 from tests.client import Page, PageClient, text_of
 from tests.conftest import SignIn
 from tests.factories import make_account
-from tests.fakes.simulation import APP_ACCOUNT
+from tests.fakes.aws import APP_ACCOUNT
 from tests.integration.customers import AWS_ID, connected, enter_by_keys, enter_by_role, make_role, name_role
 from tests.jobs import reload, run_jobs
 

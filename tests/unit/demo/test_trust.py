@@ -2,8 +2,8 @@
 
 import pytest
 
-from demo.policies import Decision, decide
-from demo.trust import Caller, is_trusted, trust_policy
+from demo.aws.policies import Decision, decide
+from demo.aws.trust import Caller, is_trusted, trust_policy
 
 ACCOUNT = "555500001111"
 ROOT = f"arn:aws:iam::{ACCOUNT}:root"

@@ -1,7 +1,8 @@
 """The simulation's own endpoints under /_simulation/, for processes that are not the one it runs in.
 
 GET calls[?action=...], GET fleet, POST faults {kind, ...}, DELETE faults, POST roles {account_id, role_name,
-principal_account, external_id} or {account_id, role_name, trust_policy}, POST keys {account_id, user_name}.
+principal_account, external_id} or {account_id, role_name, trust_policy, permissions (optional)}, POST keys
+{account_id, user_name}.
 """
 
 import json
@@ -9,10 +10,11 @@ from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from demo.answers import Answer
+from demo.aws.answers import Answer
+from demo.aws.policies import READ_INSTANCES
 
 if TYPE_CHECKING:
-    from demo.cloud import SimulatedAws
+    from demo.aws.cloud import SimulatedAws
 
 
 class Control:
@@ -52,7 +54,8 @@ class Control:
     def _post_roles(self, asked: dict[str, Any]) -> Any:
         account_id, name = asked["account_id"], asked["role_name"]
         if "trust_policy" in asked:
-            return {"role_arn": self._cloud.create_role(account_id, name, asked["trust_policy"])}
+            permissions = asked.get("permissions", READ_INSTANCES)
+            return {"role_arn": self._cloud.create_role(account_id, name, asked["trust_policy"], permissions)}
         arn = self._cloud.set_role_trust(account_id, name, asked["principal_account"], asked["external_id"])
         return {"role_arn": arn}
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
-from demo.answers import RefusalError
+from demo.aws.answers import RefusalError
 
 #: Listings remembered; the oldest is forgotten, and its tokens expire.
 KEPT = 500

@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from moto.iam.models import iam_backends
 from moto.sts.utils import random_session_token
 
-from demo.answers import Answer, RefusalError, element, sts_answer
-from demo.calls import Call
-from demo.policies import Document, parse
-from demo.principals import PARTITION, Principal, Session, Sessions, find_role
-from demo.trust import is_trusted
+from demo.aws.answers import Answer, RefusalError, element, sts_answer
+from demo.aws.calls import Call
+from demo.aws.policies import Document, parse
+from demo.aws.principals import PARTITION, Principal, Session, Sessions, find_role
+from demo.aws.trust import is_trusted
 
 _ROLE_ARN = re.compile(r"arn:([a-z-]+):iam::([0-9]{12}):role/(?:[\x21-\x7e]*/)?([\w+=,.@-]{1,64})", re.ASCII)
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from demo.policies import listed, matches_action, meets, statements
+from demo.aws.policies import listed, matches_action, meets, statements
 
 ACTION = "sts:AssumeRole"
 

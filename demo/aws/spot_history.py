@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 from moto.ec2.models import ec2_backends
 
-from demo.answers import Answer, ec2_answer, element
-from demo.calls import Call
-from demo.paging import Listings, page_size
-from demo.prices import HISTORY, LIST_PRICES, SPOT_PRODUCTS, SpotPrice, spot_changes
+from demo.aws.answers import Answer, ec2_answer, element
+from demo.aws.calls import Call
+from demo.aws.paging import Listings, page_size
+from demo.aws.prices import HISTORY, LIST_PRICES, SPOT_PRODUCTS, SpotPrice, spot_changes
 
 _VPC = " (Amazon VPC)"
 

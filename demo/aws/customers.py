@@ -2,46 +2,21 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-import boto3
-from botocore.config import Config
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.instances import Instance
 from moto.iam.models import AccessKey, iam_backends
 from moto.iam.utils import generate_access_key_id_from_account_id
 
-from demo.instances import complete_instances, set_platform
-from demo.policies import EVERYTHING, READ_INSTANCES, Document
-from demo.principals import PARTITION, find_role
-from demo.trust import trust_policy
+from demo.aws.accounts import Keys
+from demo.aws.instances import complete_instances, set_platform
+from demo.aws.policies import EVERYTHING, READ_INSTANCES, Document
+from demo.aws.principals import PARTITION, find_role
+from demo.aws.trust import trust_policy
 
 #: An image that moto does not know, so that no platform is guessed from it.
 IMAGE_ID = "ami-0c7e5f1a2b3d4e5f6"
-
-
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """An access key and whose it is; temporary where there is a token."""
-
-    account_id: str
-    arn: str
-    access_key_id: str
-    secret_access_key: str
-    session_token: str | None = None
-
-    def client(self, service: str, region: str, url: str, **options: Any) -> Any:
-        """A boto3 client with these keys, for the simulation at `url`; options of botocore's Config. Close it."""
-        return boto3.client(
-            service,
-            region_name=region,
-            endpoint_url=url,
-            aws_access_key_id=self.access_key_id,
-            aws_secret_access_key=self.secret_access_key,
-            aws_session_token=self.session_token,
-            config=Config(retries={"total_max_attempts": 1}, **options),
-        )
 
 
 class Customers:
@@ -163,11 +138,25 @@ class Customers:
         """moto's objects of one region, terminated ones too; changing them changes what AWS answers."""
         return list(ec2_backends[account_id][region].all_instances())
 
+    def instance(self, account_id: str, region: str, instance_id: str) -> Any:
+        """moto's object of one instance. Raises KeyError where there is none."""
+        return _find(account_id, region, instance_id)[1]
+
     def forget_instance(self, account_id: str, region: str, instance_id: str) -> Instance:
         """No longer list an instance, as AWS does some time after it has ended. Raises KeyError where there is none."""
-        for reservation in ec2_backends[account_id][region].reservations.values():
-            for instance in reservation.instances:
-                if instance.id == instance_id:
-                    reservation.instances.remove(instance)
-                    return instance
-        raise KeyError(instance_id)
+        reservation, instance = _find(account_id, region, instance_id)
+        reservation.instances.remove(instance)
+        return instance
+
+    def remember_instance(self, account_id: str, region: str, instance: Instance) -> None:
+        """List an instance again that had been forgotten."""
+        reservation = next(iter(ec2_backends[account_id][region].reservations.values()))
+        reservation.instances.append(instance)
+
+
+def _find(account_id: str, region: str, instance_id: str) -> tuple[Any, Instance]:
+    for reservation in ec2_backends[account_id][region].reservations.values():
+        for instance in reservation.instances:
+            if instance.id == instance_id:
+                return reservation, instance
+    raise KeyError(instance_id)

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from demo.answers import Answer, RefusalError, json_answer
-from demo.calls import Call
-from demo.paging import Listings
-from demo.prices import LIST_PRICES, REGION_FACTORS, list_price
+from demo.aws.answers import Answer, RefusalError, json_answer
+from demo.aws.calls import Call
+from demo.aws.paging import Listings
+from demo.aws.prices import LIST_PRICES, REGION_FACTORS, list_price
 
 #: operatingSystem, preInstalledSw, licenseModel, operation, factor on the Linux price
 _SOFTWARE = (

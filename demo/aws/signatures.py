@@ -10,8 +10,8 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from demo.answers import RefusalError
-from demo.calls import Call, Signature
+from demo.aws.answers import RefusalError
+from demo.aws.calls import Call, Signature
 
 #: How far a client's clock may be off.
 TOLERANCE = timedelta(minutes=5)

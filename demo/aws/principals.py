@@ -11,11 +11,11 @@ from typing import Any
 
 from moto.iam.models import iam_backends
 
-from demo.answers import RefusalError
-from demo.calls import Call
-from demo.policies import EVERYTHING, Decision, Document, decide, parse
-from demo.signatures import check_signature, expired_session, unknown_key
-from demo.trust import Caller
+from demo.aws.answers import RefusalError
+from demo.aws.calls import Call
+from demo.aws.policies import EVERYTHING, Decision, Document, decide, parse
+from demo.aws.signatures import check_signature, expired_session, unknown_key
+from demo.aws.trust import Caller
 
 PARTITION = "aws"
 
