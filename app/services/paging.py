@@ -91,7 +91,7 @@ def fetch_page(matching: Any, shown: Any, sort: Sort, cursor: str | None, *, siz
 
 def count_capped(query: Any) -> tuple[int, bool]:
     """How many rows the query has, counting to COUNT_CAP, and whether there are more."""
-    limited = query.order_by(None).with_only_columns(sa.literal(1)).limit(COUNT_CAP + 1).subquery()
+    limited = query.order_by(None).limit(COUNT_CAP + 1).subquery()
     count = db.session.scalar(sa.select(sa.func.count()).select_from(limited)) or 0
     return min(count, COUNT_CAP), count > COUNT_CAP
 

@@ -12,6 +12,7 @@ from app.database import db
 from app.errors import InvalidInputError, NotFoundError
 from app.models import Instance, InstanceTag, User
 from app.models.types import AccountStatus, AuthStatus, RegionResult, Role
+from app.services import paging
 from app.services.instances import listing
 from app.services.instances.filters import InstanceFilters
 from app.services.instances.tallies import KINDS, tally_instances
@@ -160,6 +161,22 @@ class TestScope:
             assert len(walk("owner", InstanceFilters(), "id")) == 40
             assert len(walk("other", InstanceFilters(), "id")) == 3
             assert len(walk("admin", InstanceFilters(), "id")) == 43
+
+    def test_the_total_is_of_all_pages(self, fleet: Flask) -> None:
+        with fleet.app_context():
+            for name in ("owner", "other", "admin"):
+                page = listing.list_instances(viewer(name), InstanceFilters(), size=2)
+                assert (page.total, page.is_total_capped) == (len(visible(name)), False)
+                searched = listing.list_instances(viewer(name), InstanceFilters(q=("10.0.1",)), size=2)
+                assert searched.total == sum(row.private_ip.startswith("10.0.1") for row in visible(name))
+
+    def test_a_large_total_is_counted_to_its_cap(self, fleet: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(paging, "COUNT_CAP", 7)
+        with fleet.app_context():
+            page = listing.list_instances(viewer("admin"), InstanceFilters(), size=2)
+            assert (page.total, page.is_total_capped) == (7, True)
+            few = listing.list_instances(viewer("other"), InstanceFilters(), size=2)
+            assert (few.total, few.is_total_capped) == (3, False)
 
     def test_naming_somebody_else_s_account_finds_nothing(self, fleet: Flask) -> None:
         with fleet.app_context():
