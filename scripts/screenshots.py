@@ -144,7 +144,7 @@ def shrink(blank: Page, path: Path) -> None:
     pixels = base64.b64decode(blank.evaluate(DECODE, f"data:image/png;base64,{data}"))
     width, height = struct.unpack(">II", path.read_bytes()[16:24])
     colors = [pixels[at : at + 3] for at in range(0, len(pixels), 4)]
-    palette = [color for color, _ in Counter(colors).most_common(256)]
+    palette = choose_palette(Counter(colors))
     index = {color: palette.index(nearest(color, palette)) for color in set(colors)}
     lines = bytearray()
     for row in range(height):
@@ -155,8 +155,23 @@ def shrink(blank: Page, path: Path) -> None:
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunk(kind, body) for kind, body in parts))
 
 
+def choose_palette(counts: "Counter[bytes]") -> list[bytes]:
+    """The most frequent colors, and those least like them: a rare red word must stay red."""
+    palette = [color for color, _ in counts.most_common(160)]
+    away = {color: distance(color, nearest(color, palette)) for color in counts}
+    while len(palette) < 256 and any(away.values()):
+        farthest = max(away, key=lambda color: away[color])
+        palette.append(farthest)
+        away = {color: min(known, distance(color, farthest)) for color, known in away.items()}
+    return palette
+
+
 def nearest(color: bytes, palette: list[bytes]) -> bytes:
-    return min(palette, key=lambda other: sum((a - b) ** 2 for a, b in zip(color, other, strict=True)))
+    return min(palette, key=lambda other: distance(color, other))
+
+
+def distance(one: bytes, other: bytes) -> int:
+    return (one[0] - other[0]) ** 2 + (one[1] - other[1]) ** 2 + (one[2] - other[2]) ** 2
 
 
 def chunk(kind: bytes, body: bytes) -> bytes:
