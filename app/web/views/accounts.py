@@ -1,8 +1,5 @@
 """Pages about AWS accounts: the list, one account, connecting, changing and disconnecting it."""
 
-from enum import StrEnum
-from typing import TypeVar
-
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
@@ -16,6 +13,7 @@ from app.services.accounts import connect, listing, setup
 from app.services.identity import find_identity
 from app.services.remedies import remedy_for
 from app.web.access import current_viewer, fresh, requires, settings
+from app.web.arguments import one_of
 from app.web.forms.accounts import (
     ConnectKeysForm,
     ConnectRoleForm,
@@ -25,8 +23,6 @@ from app.web.forms.accounts import (
     RoleForm,
     one_line,
 )
-
-E = TypeVar("E", bound=StrEnum)
 
 blueprint = Blueprint("accounts", __name__, url_prefix="/accounts")
 
@@ -47,8 +43,8 @@ def table() -> str:
 
 
 def _index_context() -> dict[str, object]:
-    status = _one_of(AccountStatus, request.args.get("status"))
-    health = _one_of(AccountHealth, request.args.get("health"))
+    status = one_of(AccountStatus, "status")
+    health = one_of(AccountHealth, "health")
     q = one_line(request.args.get("q")) or ""
     rows = listing.list_accounts(current_viewer(), status=status, health=health, q=q)
     return {
@@ -61,11 +57,6 @@ def _index_context() -> dict[str, object]:
         "statuses": [(status.value, status.value) for status in AccountStatus],
         "healths": [(health.value, health.value) for health in AccountHealth],
     }
-
-
-def _one_of(enum: type[E], text: str | None) -> E | None:
-    """The member of this value; None for none and for nonsense, which filters nothing."""
-    return next((member for member in enum if member.value == text), None)
 
 
 @blueprint.route("/new", methods=["GET", "POST"])
