@@ -130,9 +130,10 @@ def wait_for_runs(say: Say, check: Callable[[], None], *, timeout_seconds: float
         db.session.rollback()
         if not rows and find_identity() is not None:
             return
-        words = ", ".join(f"{name} {done}/{total or '?'} regions" for name, done, total in rows)
-        if words != said:
-            say(f"  under way: {words}")
+        reading = [f"{name} {done}/{total} regions" for name, done, total in rows if total > 1]
+        words = "; ".join([f"{len(rows)} accounts to go", *reading])
+        if rows and words != said:
+            say(f"  {words}")
             said = words
         time.sleep(0.3)
 

@@ -188,6 +188,7 @@ class TestFaults:
             ("throttle", "RequestLimitExceeded", 503),
             ("server_error", "InternalError", 500),
             ("expired_token", "RequestExpired", 400),
+            ("denied", "UnauthorizedOperation", 403),
         ],
     )
     def test_errors_come_as_aws_words_them_and_only_where_asked(self, simulated_aws, ec2, refusal, kind, code, status):

@@ -3,12 +3,16 @@
 import json
 import subprocess
 import sys
+import urllib.request
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from demo.aws.accounts import Fleet
+from demo.aws.fleet import EPOCH, seed
+from tests.fakes.aws import TWO_REGIONS
 from tests.integration.demo.conftest import CUSTOMER
 
 ROOT = Path(__file__).parents[3]
@@ -208,3 +212,31 @@ class TestSeed:
         first, second = digest("1"), digest("2")
         assert first == second
         assert int(first[0]) >= 420
+
+    def test_another_process_is_told_the_same_fleet(self, aws_server, simulated_aws):
+        fleet = seed(simulated_aws)
+        with urllib.request.urlopen(f"{aws_server.url}/_simulation/fleet") as told:
+            assert Fleet.from_json(json.load(told)) == fleet
+
+    def test_nothing_was_started_in_the_future(self, simulated_aws):
+        fleet = seed(simulated_aws)
+        started = [
+            made.launch_time.replace(tzinfo=UTC)
+            for account in fleet.accounts
+            for region in fleet.regions
+            for made in simulated_aws.instances(account.account_id, region)
+        ]
+        assert len(started) == fleet.instance_count
+        assert max(started) < EPOCH < datetime.now(UTC)
+
+    def test_revoked_keys_are_refused_as_unknown(self, simulated_aws, boto, refusal):
+        [account] = seed(simulated_aws).with_purpose("revoked_keys")
+        assert refusal(boto(account.keys, "sts").get_caller_identity)[0] == "InvalidClientTokenId"
+
+
+class TestDefaultRegions:
+    def test_they_are_every_accounts_that_has_none_of_its_own(self, simulated_aws, assume, boto):
+        simulated_aws.default_regions = TWO_REGIONS
+        simulated_aws.set_regions("210987654321", "us-west-2")
+        answer = boto(assume(), "ec2").describe_regions(AllRegions=True)
+        assert {region["RegionName"] for region in answer["Regions"]} == {"us-east-1", "eu-west-1", "me-south-1"}
