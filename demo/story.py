@@ -131,7 +131,7 @@ def wait_for_runs(say: Say, check: Callable[[], None], *, timeout_seconds: float
         if not rows and find_identity() is not None:
             return
         reading = [f"{name} {done}/{total} regions" for name, done, total in rows if total > 1]
-        words = "; ".join([f"{len(rows)} accounts to go", *reading])
+        words = "; ".join([f"accounts to go: {len(rows)}", *reading])
         if rows and words != said:
             say(f"  {words}")
             said = words
