@@ -31,6 +31,7 @@ from app.models import Account, Instance, InstanceTag, RegionScan, User
 from app.models.types import AccountHealth, AccountStatus, AuthStatus, ConnectionMethod, RegionResult, Role
 from app.services.instances.filters import InstanceFilters
 from app.services.instances.listing import list_instances
+from app.services.instances.tallies import refresh_tallies
 from app.services.sessions import start_session
 
 #: A full page of them, so that both pages show as many rows.
@@ -118,6 +119,9 @@ def fill(user_id: int, count: int, accounts: int) -> None:
         db.session.execute(sa.insert(table), rows)
         db.session.execute(sa.insert(tag_table), tags)
         db.session.commit()
+    for account_id in account_ids:
+        refresh_tallies(account_id)
+    db.session.commit()
 
 
 def _add_account(user_id: int, number: int) -> int:

@@ -8,6 +8,7 @@ from app.models.downtime import Downtime
 from app.models.experiment import Experiment
 from app.models.instance import Instance
 from app.models.instance_tag import InstanceTag
+from app.models.instance_tally import InstanceTally
 from app.models.region_scan import RegionScan
 from app.models.run import Run
 from app.models.sign_in_attempt import SignInAttempt
@@ -24,6 +25,7 @@ __all__ = [
     "Experiment",
     "Instance",
     "InstanceTag",
+    "InstanceTally",
     "RegionScan",
     "Run",
     "SignInAttempt",

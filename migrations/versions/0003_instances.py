@@ -1,4 +1,4 @@
-"""The inventory and its tags."""
+"""The inventory, its tags, and how many of each kind there are."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -66,7 +66,11 @@ def upgrade() -> None:
         sa.UniqueConstraint("account_id", "instance_id", name=op.f("uq_instances_account_id_instance_id")),
     )
     op.create_index("ix_instances_account_id_name_key_id", "instances", ["account_id", "name_key", "id"])
-    op.create_index("ix_instances_account_id_region", "instances", ["account_id", "region"])
+    op.create_index(
+        "ix_instances_kinds",
+        "instances",
+        ["account_id", "region", "state", "lifecycle", "auth_status", "instance_type"],
+    )
     op.create_index("ix_instances_auth_changed_by_id", "instances", ["auth_changed_by_id"])
     op.create_index("ix_instances_auth_status_id", "instances", ["auth_status", "id"])
     op.create_index("ix_instances_first_seen_at_id", "instances", ["first_seen_at", "id"])
@@ -90,8 +94,43 @@ def upgrade() -> None:
     )
     op.create_index("ix_instance_tags_key_value_instance_pk", "instance_tags", ["key", "value", "instance_pk"])
     op.create_index("ix_instance_tags_value_instance_pk", "instance_tags", ["value", "instance_pk"])
+    op.create_table(
+        "instance_tallies",
+        sa.Column("account_id", columns.BigInt(), autoincrement=False, nullable=False),
+        sa.Column("region", columns.ExactText(32), nullable=False),
+        sa.Column("state", columns.ExactText(32), nullable=False),
+        sa.Column("lifecycle", columns.ExactText(64), nullable=False),
+        sa.Column(
+            "auth_status",
+            sa.Enum(
+                "authorized",
+                "unauthorized",
+                name="auth_status",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("instance_type", columns.ExactText(64), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.CheckConstraint("count > 0", name=op.f("ck_instance_tallies_count_positive")),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["accounts.id"], name=op.f("fk_instance_tallies_account_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint(
+            "account_id",
+            "region",
+            "state",
+            "lifecycle",
+            "auth_status",
+            "instance_type",
+            name=op.f("pk_instance_tallies"),
+        ),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("instance_tallies")
     op.drop_table("instance_tags")
     op.drop_table("instances")

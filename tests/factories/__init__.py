@@ -11,6 +11,7 @@ from typing import Any
 from app.database import db
 from app.models import Account, Instance, User
 from app.models.types import AccountHealth, AccountStatus, AuthStatus, ConnectionMethod, Role
+from app.services.instances.tallies import refresh_tallies
 from app.services.passwords import hash_password
 
 PASSWORD = "correct horse battery staple"
@@ -69,7 +70,9 @@ def make_instance(account: Account, **values: Any) -> Instance:
         "name": name,
         "name_key": name.casefold(),
     }
-    return _add(Instance(**{**defaults, **values}))
+    instance: Instance = _add(Instance(**{**defaults, **values}))
+    refresh_tallies(account.id)
+    return instance
 
 
 def _add(row: Any) -> Any:

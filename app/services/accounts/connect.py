@@ -82,6 +82,7 @@ def name_role(account: Account, role_arn: str, *, actor: User) -> None:
             f"{account.account_id}.",
             field="role_arn",
         )
+    _cancel_active_run(account, actor)
     account.role_arn = str(role)
     account.partition = role.partition
     account.region = PARTITIONS[role.partition].default_region
@@ -92,18 +93,23 @@ def name_role(account: Account, role_arn: str, *, actor: User) -> None:
 
 def replace_keys(account: Account, access_key_id: str, secret_access_key: str, *, actor: User) -> None:
     """Take other keys for an account that is connected by keys, and have them verified."""
+    _cancel_active_run(account, actor)
     account.set_access_keys(access_key_id, secret_access_key)
     account.connection_method = ConnectionMethod.ACCESS_KEYS
     account.role_arn = None
     _start_over(account, actor, note="Keys replaced; asking AWS.")
 
 
-def _start_over(account: Account, actor: User, *, note: str) -> None:
-    account.refusals = 0
+def _cancel_active_run(account: Account, actor: User) -> None:
+    """It works with the credentials that are being replaced. Before anything is written to the account: a job locks
+    its run first and the account second, and two orders would be a deadlock."""
     active = runs.find_active_run(account)
     if active is not None:
-        # It works with the credentials that are being replaced.
         runs.cancel_run(viewer=actor, run_id=active.id)
+
+
+def _start_over(account: Account, actor: User, *, note: str) -> None:
+    account.refusals = 0
     # A working account stays what it is until AWS has spoken; a failed one is in question again.
     status = account.status if account.is_working else AccountStatus.PENDING
     set_standing(account, status=status, health=account.health, note=note, actor=actor)

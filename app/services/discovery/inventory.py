@@ -12,6 +12,7 @@ from app.database import bulk_upsert, database_now, db, new_id
 from app.models import Account, Instance, InstanceTag
 from app.models.instance import MISSING
 from app.models.types import AuthStatus
+from app.services.instances.tallies import refresh_tallies
 
 BEFORE_BASELINE = "Found before the first complete discovery"
 AFTER_BASELINE = "Appeared after the first complete discovery"
@@ -38,6 +39,10 @@ class Changes:
     added: int = 0
     changed: int = 0
     vanished: int = 0
+
+    @property
+    def is_any(self) -> bool:
+        return bool(self.added or self.changed or self.vanished)
 
     def __add__(self, other: "Changes") -> "Changes":
         return Changes(
@@ -80,7 +85,10 @@ def store_region(account: Account, read: RegionRead) -> Changes:
     vanished = _mark_vanished(
         [row for instance_id, row in known.items() if instance_id not in seen and row.state != MISSING], now
     )
-    return Changes(seen=len(seen), added=len(fresh), changed=len(changed), vanished=vanished)
+    changes = Changes(seen=len(seen), added=len(fresh), changed=len(changed), vanished=vanished)
+    if changes.is_any:
+        refresh_tallies(account.id, read.region)
+    return changes
 
 
 def authorize_baseline(account: Account) -> int:
@@ -93,6 +101,7 @@ def authorize_baseline(account: Account) -> int:
         .values(auth_status=AuthStatus.AUTHORIZED, auth_reason=BASELINE, auth_changed_at=now)
         .execution_options(synchronize_session=False)
     )
+    refresh_tallies(account.id)
     return int(getattr(result, "rowcount", 0))
 
 

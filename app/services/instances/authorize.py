@@ -11,6 +11,7 @@ from app.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoun
 from app.models import Account, Instance, User
 from app.models.types import AuthStatus, LogLevel, Role
 from app.services import system_logs
+from app.services.instances.tallies import refresh_tallies
 from app.services.scope import visible_accounts
 
 MAX_AT_ONCE = 1000
@@ -104,6 +105,9 @@ def _change(viewer: User, instance_pks: Sequence[int], status: AuthStatus, reaso
         )
         .execution_options(synchronize_session=False)
     )
+    accounts = sa.select(Instance.account_id).where(Instance.id.in_(instance_pks)).distinct()
+    for account_pk in db.session.scalars(accounts.order_by(Instance.account_id)).all():
+        refresh_tallies(account_pk)
     changed = int(getattr(result, "rowcount", 0))
     system_logs.record(
         "audit",

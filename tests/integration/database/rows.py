@@ -67,6 +67,15 @@ def rows(n: int) -> dict[str, dict[str, Any]]:
             "auth_changed_by_id": n,
             "region": "eu-west-1",
         },
+        "instance_tallies": {
+            "account_id": n,
+            "region": "eu-west-1",
+            "state": "running",
+            "lifecycle": "spot",
+            "auth_status": AuthStatus.AUTHORIZED,
+            "instance_type": "t3.micro",
+            "count": 1,
+        },
         "instance_tags": {"instance_pk": n, "key": "Name", "value": "web"},
         "experiment_logs": {
             "id": n,

@@ -35,6 +35,7 @@ CHECKS: dict[str, list[dict[str, Any]]] = {
     "ck_accounts_external_id_length": [{"external_id": "x" * 31}, {"external_id": ""}],
     "ck_app_identity_only_row": [{"id": 2}],
     "ck_instances_missing_has_time": [{"state": "missing"}, {"missing_since": NOON}],
+    "ck_instance_tallies_count_positive": [{"count": 0}, {"count": -1}],
     "ck_experiment_logs_currency_code": [{"currency": "US"}, {"currency": ""}],
     "ck_downtime_logs_ends_after_start": [{"ended_at": NOON - timedelta(microseconds=1)}],
     "ck_runs_running_is_held": [
@@ -56,6 +57,7 @@ ON_DELETE = {
     "fk_instances_account_id": "CASCADE",
     "fk_instances_auth_changed_by_id": "SET NULL",
     "fk_instance_tags_instance_pk": "CASCADE",
+    "fk_instance_tallies_account_id": "CASCADE",
     "fk_experiment_logs_account_id": "CASCADE",
     "fk_experiment_logs_instance_pk": "SET NULL",
     "fk_downtime_logs_account_id": "CASCADE",
