@@ -24,7 +24,8 @@ from app.services.log_lines import LineFormatter, LogLine, read_record, render_c
 
 #: Only these loggers' lines are stored; others' go to stderr.
 OWN_LOGGERS = ("app", "spotkeeper")
-#: Their DEBUG prints whole requests and answers, credentials included: never wanted, whatever LOG_LEVEL says.
+#: Their INFO says where they found their settings; their DEBUG prints whole requests and answers, credentials
+#: included. Neither is wanted, whatever LOG_LEVEL says.
 CHATTY_LOGGERS = ("boto3", "botocore", "s3transfer", "urllib3")
 
 QUEUE_LIMIT = 5000
@@ -190,7 +191,7 @@ def configure_logging(config: Config, engine: Engine) -> None:
         _replace_handler(logger, SystemLogHandler(engine))
         logger.setLevel(min(level, logging.INFO))
     for name in CHATTY_LOGGERS:
-        logging.getLogger(name).setLevel(max(level, logging.INFO))
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
