@@ -1,9 +1,6 @@
 """The HTML door: pages, forms, errors and headers."""
 
-import importlib
-from pathlib import Path
-
-from flask import Blueprint, Flask
+from flask import Flask
 
 from app.config import Config
 from app.web.access import register_access
@@ -11,6 +8,12 @@ from app.web.errors import register_errors
 from app.web.filters import register_filters
 from app.web.headers import register_headers
 from app.web.navigation import register_navigation
+from app.web.views import accounts, auth, dashboard, downtime, experiments, health, instances, me, system_logs, users
+
+BLUEPRINTS = tuple(
+    view.blueprint
+    for view in (auth, dashboard, accounts, instances, experiments, downtime, system_logs, users, me, health)
+)
 
 
 def register_pages(app: Flask) -> None:
@@ -21,19 +24,5 @@ def register_pages(app: Flask) -> None:
     register_errors(app)
     register_filters(app)
     register_navigation(app)
-    for name in view_modules():
-        app.register_blueprint(blueprint_of(name))
-
-
-def view_modules() -> list[str]:
-    """The nouns that have pages: the modules in web/views/."""
-    return sorted(path.stem for path in (Path(__file__).parent / "views").glob("[a-z]*.py"))
-
-
-def blueprint_of(name: str) -> Blueprint:
-    """The one blueprint that a view module defines, named as the module."""
-    module = importlib.import_module(f"app.web.views.{name}")
-    found: Blueprint = module.blueprint
-    if found.name != name:
-        raise RuntimeError(f"app/web/views/{name}.py: name the blueprint {name!r}, not {found.name!r}")
-    return found
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
