@@ -1,4 +1,4 @@
-"""Clients for AWS: whose credentials they carry, how long they wait, which regions exist; imports botocore.
+"""Clients for AWS: whose credentials they carry, how long they wait, which regions exist; imports boto3.
 
 A tenant's client is always built from explicit credentials, on a session that has no other source: neither the
 environment, nor shared files, nor the machine's role can step in when the tenant's own fail. `app_client` alone
@@ -12,6 +12,7 @@ import threading
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+import boto3
 import botocore.session
 from botocore.config import Config
 from botocore.credentials import CredentialResolver
@@ -174,6 +175,12 @@ def _config(read_timeout_seconds: float) -> Config:
 def _guarded(made: "BaseClient", read_seconds: float, call_seconds: float) -> Any:
     Guard(made, read_seconds=read_seconds, call_seconds=call_seconds)
     return made
+
+
+@cache
+def _boto3_on(session: "Session") -> boto3.Session:
+    """boto3 on one of our sessions; kept, because each one made adds its handlers to the session again."""
+    return boto3.Session(botocore_session=session)
 
 
 @cache
