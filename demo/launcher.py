@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from demo.aws.accounts import Fleet
 
 ROOT = Path(__file__).parent.parent
-DATA = ROOT / "instance" / "demo"
+#: A folder of the demo's own: --fresh deletes it.
+DATA = Path(os.environ.get("DEMO_DATA") or ROOT / "instance").resolve() / "demo"
 
 #: SQLite, its log and the process logs need a few megabytes; less than this is a disk about to be full.
 MIN_FREE_BYTES = 100 * 1024 * 1024
