@@ -115,7 +115,7 @@ def _start_over(account: Account, actor: User, *, note: str) -> None:
     set_standing(account, status=status, health=account.health, note=note, actor=actor)
     system_logs.record(
         "audit",
-        f"Credentials of account {account.account_id} replaced",
+        f"Credentials of account {account.account_id} set",
         user=actor,
         account=account,
         connection_method=account.connection_method.value,
