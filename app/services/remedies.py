@@ -18,14 +18,14 @@ REMEDIES: dict[FaultCode, Remedy] = {
     FaultCode.ACCESS_DENIED: Remedy(
         "AWS did not let us assume the role",
         "AWS gives the same answer for a role that does not exist, a trust policy that names another principal and a "
-        "wrong External ID. Check that the role's ARN is right, and that its trust policy is exactly the one shown "
+        "wrong External ID. Check that the role's ARN is right, and that its trust policy is exactly the one that its owner is shown "
         "here. A role made a moment ago can take a minute to become usable.",
         shows_trust_policy=True,
     ),
     FaultCode.EXTERNAL_ID_NOT_ENFORCED: Remedy(
         "The role does not insist on its External ID",
         "It let us in with a wrong External ID or with none, so anybody who can use this installation could be led "
-        "into your account. Replace the role's trust policy by the one shown here, then verify again.",
+        "into your account. Replace the role's trust policy by the one shown to its owner here, then verify again.",
         shows_trust_policy=True,
     ),
     FaultCode.ACCOUNT_MISMATCH: Remedy(
