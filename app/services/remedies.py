@@ -18,8 +18,8 @@ REMEDIES: dict[FaultCode, Remedy] = {
     FaultCode.ACCESS_DENIED: Remedy(
         "AWS did not let us assume the role",
         "AWS gives the same answer for a role that does not exist, a trust policy that names another principal and a "
-        "wrong External ID. Check that the role's ARN is right, and that its trust policy is exactly the one that its owner is shown "
-        "here. A role made a moment ago can take a minute to become usable.",
+        "wrong External ID. Check that the role's ARN is right, and that its trust policy is exactly the one that its "
+        "owner is shown here. A role made a moment ago can take a minute to become usable.",
         shows_trust_policy=True,
     ),
     FaultCode.EXTERNAL_ID_NOT_ENFORCED: Remedy(
