@@ -80,10 +80,6 @@ class Config:
     """`console` for people, `json` for machines."""
 
     @property
-    def is_development(self) -> bool:
-        return self.environment == "development"
-
-    @property
     def is_sqlite(self) -> bool:
         return self.database_url.startswith("sqlite")
 

@@ -112,7 +112,7 @@ def _make_role(account: Account, customer: CustomerAccount, fleet: Fleet, endpoi
     request = urllib.request.Request(  # noqa: S310 - our own loopback address
         f"{endpoint}/_simulation/roles", json.dumps(asked).encode(), {"Content-Type": "application/json"}
     )
-    urllib.request.urlopen(request, timeout=10).close()  # noqa: S310
+    urllib.request.urlopen(request, timeout=10).close()  # noqa: S310 - our own loopback address
 
 
 def wait_for_runs(say: Say, check: Callable[[], None], *, timeout_seconds: float = 90) -> None:

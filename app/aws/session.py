@@ -104,7 +104,7 @@ def client(
         raise AwsFault(FaultCode.INVALID_ACCESS_KEY, "The stored credentials are not usable as they are.")
     # Sessions are not safe to share while a client is being made; clients are, once made.
     with _lock:
-        made = _tenant_session().create_client(
+        made = _boto3_on(_tenant_session()).client(
             service,
             region_name=region,
             aws_access_key_id=credentials.access_key_id,
@@ -130,7 +130,7 @@ def app_client(service: Literal["sts"], region: str) -> "STSClient":
                 FaultCode.NO_APP_IDENTITY,
                 "This installation has no AWS credentials of its own, so it cannot assume a role.",
             )
-        made = session.create_client(service, region_name=region, config=_config(READ_TIMEOUT_SECONDS))
+        made = _boto3_on(session).client(service, region_name=region, config=_config(READ_TIMEOUT_SECONDS))
     return _guarded(made, READ_TIMEOUT_SECONDS, CALL_SECONDS)  # type: ignore[no-any-return]
 
 

@@ -20,7 +20,6 @@ from app.errors import InvalidInputError
 T = TypeVar("T")
 
 PAGE_SIZE = 50
-MAX_PAGE_SIZE = 200
 
 #: Counting goes no further than this: "10,000+" says as much to a reader as the exact figure.
 COUNT_CAP = 10_000

@@ -133,7 +133,7 @@ class LogWriter:
         self._noticed_at = now
         with contextlib.suppress(Exception):
             line = _loss(self._lost, f"The database does not take log lines ({type(error).__name__}); lost so far")
-            print(render_console(line), file=sys.stderr, flush=True)  # noqa: T201
+            print(render_console(line), file=sys.stderr, flush=True)  # noqa: T201 - logging is what failed
 
 
 class SystemLogHandler(logging.Handler):

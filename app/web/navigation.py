@@ -65,7 +65,7 @@ def register_navigation(app: Flask) -> None:
     def frame() -> dict[str, Any]:
         # The page that says "the database does not answer" must not ask the database who is looking.
         viewer = None if g.get("is_without_viewer") else find_viewer()
-        can: Callable[[str], bool] = lambda role: viewer is not None and viewer.can(Role(role))  # noqa: E731
+        can: Callable[[str], bool] = lambda role: viewer is not None and viewer.can(Role(role))  # noqa: E731 - its type is the annotation
         return {
             "viewer": viewer,
             "navigation": navigation(viewer),

@@ -286,3 +286,13 @@ class TestRegions:
         with pytest.raises(AwsFault) as caught:
             list_regions(tenant, "us-east-1")
         assert caught.value.code is FaultCode.MALFORMED
+
+
+def test_every_client_is_boto3s(monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAOURSOURSOURSOURS")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s" * 40)
+    tenants = client("ec2", Credentials("AKIATENANTTENANTTENA", "s" * 40), "us-east-1")
+    with closing(tenants), closing(app_client("sts", "us-east-1")) as ours:
+        for made in (tenants, ours):
+            assert made.meta.config.user_agent.startswith("Boto3/")
+            assert "spotkeeper" in made.meta.config.user_agent
