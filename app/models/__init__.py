@@ -3,12 +3,17 @@
 from app.models.account import Account
 from app.models.account_event import AccountEvent
 from app.models.account_lock import AccountLock
+from app.models.api_call import ApiCall
 from app.models.app_identity import AppIdentity
 from app.models.downtime import Downtime
+from app.models.ec2_event import Ec2Event
 from app.models.experiment import Experiment
 from app.models.instance import Instance
+from app.models.instance_change import InstanceChange
 from app.models.instance_tag import InstanceTag
 from app.models.instance_tally import InstanceTally
+from app.models.instance_type_tally import InstanceTypeTally
+from app.models.region_permission import RegionPermission
 from app.models.region_scan import RegionScan
 from app.models.run import Run
 from app.models.sign_in_attempt import SignInAttempt
@@ -20,12 +25,17 @@ __all__ = [
     "Account",
     "AccountEvent",
     "AccountLock",
+    "ApiCall",
     "AppIdentity",
     "Downtime",
+    "Ec2Event",
     "Experiment",
     "Instance",
+    "InstanceChange",
     "InstanceTag",
     "InstanceTally",
+    "InstanceTypeTally",
+    "RegionPermission",
     "RegionScan",
     "Run",
     "SignInAttempt",

@@ -43,6 +43,8 @@ class Account(Identified, Timestamped, Base):
             name="keys_are_present",
         ),
         sa.CheckConstraint("length(external_id) >= 32", name="external_id_length"),
+        # An index, for SQLite cannot add a constraint to a table that is there.
+        sa.Index(None, "event_token_hash", unique=True),
     )
 
     user_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id", ondelete="RESTRICT"), index=True)
@@ -85,6 +87,9 @@ class Account(Identified, Timestamped, Base):
     refusals: Mapped[int] = mapped_column(default=0)
     """How many times in a row AWS refused our identity; a working account fails at the third."""
 
+    stumbles: Mapped[int] = mapped_column(default=0, server_default="0")
+    """How many times in a row we did not get through for reasons that are not the account's."""
+
     version: Mapped[int] = mapped_column(default=1)
     """Counts status changes; each is a compare-and-set on (id, status, version)."""
 
@@ -99,6 +104,15 @@ class Account(Identified, Timestamped, Base):
 
     instance_count: Mapped[int] = mapped_column(default=0)
     """Instances seen by the last reading of each region."""
+
+    event_token_hash: Mapped[str | None] = mapped_column(ExactText(64))
+    """SHA-256 (hex) of the secret that EventBridge sends with each event; null where events are off."""
+
+    event_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the last event came."""
+
+    permissions_checked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When `region_permissions` was last brought up to date."""
 
     regions_read: Mapped[int] = mapped_column(default=0)
     regions_enabled: Mapped[int] = mapped_column(default=0)

@@ -83,7 +83,10 @@ class Instance(Identified, Timestamped, Base):
     """When a complete reading of the region first did not show it."""
 
     content_hash: Mapped[str] = mapped_column(sa.String(64), default="")
-    """Of everything stored: an unchanged instance is not written."""
+    """Of what is stored, in whatever order AWS listed it: the same content is not written again."""
+
+    raw_hash: Mapped[str] = mapped_column(ExactText(32), default="", server_default="")
+    """Of the bytes in which AWS described it, and of the reader's version: the same bytes are not even parsed."""
 
     instance_metadata: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
 

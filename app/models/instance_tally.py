@@ -1,7 +1,8 @@
-"""How many instances of one kind an account has in a region: what choices and dashboards count from.
+"""How many instances of one kind an account has: what choices and dashboards count from.
 
 Kept by whoever changes instances, in the same transaction (services/instances/tallies.py): counting the rows
-themselves takes longer the more there are.
+themselves takes longer the more there are. Types are counted apart, for there are hundreds: multiplied by regions and
+lifecycles the counts would be as many as the instances.
 """
 
 import sqlalchemy as sa
@@ -23,5 +24,4 @@ class InstanceTally(Base):
     state: Mapped[str] = mapped_column(ExactText(32), primary_key=True)
     lifecycle: Mapped[str] = mapped_column(ExactText(64), primary_key=True)
     auth_status: Mapped[AuthStatus] = mapped_column(enum_column(AuthStatus, "auth_status"), primary_key=True)
-    instance_type: Mapped[str] = mapped_column(ExactText(64), primary_key=True)
     count: Mapped[int]

@@ -33,3 +33,6 @@ class RegionScan(Identified, Base):
     calls: Mapped[int] = mapped_column(default=0)
     instance_count: Mapped[int] = mapped_column(default=0)
     """Instances in the last complete reading."""
+
+    rehashed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When `instances.raw_hash` was last renewed for instances of which AWS had changed the bytes and not the content."""

@@ -61,6 +61,40 @@ class RegionResult(StrEnum):
     ERROR = "error"
 
 
+class PermissionResult(StrEnum):
+    """Whether one action is allowed in one region, as AWS itself said."""
+
+    ALLOWED = "allowed"
+    DENIED_IAM = "denied_iam"
+    DENIED_SCP = "denied_scp"
+    UNKNOWN = "unknown"
+    """AWS did not say: throttled, unreachable, or an answer that settles nothing."""
+
+
+class ChangeKind(StrEnum):
+    """What a row of an instance's history tells."""
+
+    APPEARED = "appeared"
+    CHANGED = "changed"
+    VANISHED = "vanished"
+    """A complete reading no longer showed it."""
+    RETURNED = "returned"
+
+
+class EventOutcome(StrEnum):
+    """What became of an event that was let in."""
+
+    APPLIED = "applied"
+    UNCHANGED = "unchanged"
+    """It told what was known already."""
+    STALE = "stale"
+    """Something later was known already."""
+    UNKNOWN_INSTANCE = "unknown_instance"
+    """Not discovered yet; the next discovery brings it."""
+    IGNORED = "ignored"
+    """A kind that says nothing about an instance here."""
+
+
 class AuthStatus(StrEnum):
     AUTHORIZED = "authorized"
     UNAUTHORIZED = "unauthorized"
@@ -71,7 +105,9 @@ class RunKind(StrEnum):
 
     VERIFY_ACCOUNT = "verify_account"
     DISCOVER_ACCOUNT = "discover_account"
+    CHECK_PERMISSIONS = "check_permissions"
     CHECK_IDENTITY = "check_identity"
+    POLL_EVENTS = "poll_events"
     PRUNE = "prune"
 
 

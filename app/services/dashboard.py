@@ -10,7 +10,7 @@ from app.database import db
 from app.models import Account, AccountEvent, User
 from app.models.instance import MISSING
 from app.models.types import AccountHealth, AccountStatus, AuthStatus
-from app.services.instances.tallies import tally_instances
+from app.services.instances.tallies import tally_instances, tally_types
 from app.services.scope import visible_accounts
 
 #: States of instances that are no more.
@@ -67,7 +67,7 @@ def summarize(viewer: User) -> Dashboard:
         running_spot=tallies.count(state="running", lifecycle="spot"),
         unauthorized=sum(tallies.count(state=state, auth_status=AuthStatus.UNAUTHORIZED) for state in present),
         by_region=tallies.by("region", state="running")[:TOP],
-        by_type=tallies.by("type", state="running")[:TOP],
+        by_type=tally_types(viewer).by("type", state="running")[:TOP],
         events=_list_events(viewer),
     )
 

@@ -1,5 +1,7 @@
 """Whose rows a viewer may see, as conditions that go inside the SELECT; nothing is filtered afterwards."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -16,7 +18,7 @@ def visible_accounts(viewer: User) -> sa.ColumnElement[bool]:
 
 
 def in_visible_account(
-    account_id: InstrumentedAttribute[int] | InstrumentedAttribute[int | None], viewer: User
+    account_id: sa.ColumnElement[Any] | InstrumentedAttribute[int] | InstrumentedAttribute[int | None], viewer: User
 ) -> sa.ColumnElement[bool]:
     """The condition on a column that refers to `accounts.id`, for queries of tables that hang on an account."""
     if viewer.can(Role.ADMIN):

@@ -1,18 +1,19 @@
 """How many instances of each kind there are: kept beside them, read by the choices of the list and the dashboard."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import sqlalchemy as sa
 
 from app.database import db
-from app.models import Account, Instance, InstanceTally, User
+from app.models import Account, Instance, InstanceTally, InstanceTypeTally, User
 from app.services.scope import in_visible_account
 
 INSTANCES = cast("sa.Table", Instance.__table__)
 TALLIES = cast("sa.Table", InstanceTally.__table__)
+TYPE_TALLIES = cast("sa.Table", InstanceTypeTally.__table__)
 
 #: What is counted by, under the names that the filters have.
 KINDS = {
@@ -20,15 +21,18 @@ KINDS = {
     "state": TALLIES.c.state,
     "lifecycle": TALLIES.c.lifecycle,
     "auth_status": sa.type_coerce(TALLIES.c.auth_status, sa.String),
-    "type": TALLIES.c.instance_type,
 }
-PLACES = {name: place for place, name in enumerate(KINDS)}
+TYPE_KINDS = {"state": TYPE_TALLIES.c.state, "type": TYPE_TALLIES.c.instance_type}
+
+#: Every filter that has counts.
+COUNTED = (*KINDS, "type")
 
 
 @dataclass(frozen=True, slots=True)
 class Tallies:
-    """Every combination of kinds that occurs, in the order of KINDS, with how often as the last item."""
+    """Every combination of some kinds that occurs, in the order of `names`, with how often as the last item."""
 
+    names: Sequence[str]
     rows: Sequence[Any]
 
     def count(self, **wanted: str) -> int:
@@ -37,26 +41,36 @@ class Tallies:
 
     def by(self, name: str, **wanted: str) -> list[tuple[str, int]]:
         """(value, count) of one kind among those that have the wanted values, the most frequent first."""
-        place = PLACES[name]
+        place = self.names.index(name)
         counts: Counter[str] = Counter()
         for row in self._having(wanted):
             counts[row[place]] += row[-1]
         return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
 
     def _having(self, wanted: dict[str, str]) -> Iterator[Any]:
-        conditions = [(PLACES[name], value) for name, value in wanted.items()]
+        conditions = [(self.names.index(name), value) for name, value in wanted.items()]
         return (row for row in self.rows if all(row[place] == value for place, value in conditions))
 
 
 def tally_instances(viewer: User) -> Tallies:
-    """Count the instances that the viewer may see, in one statement whose cost is that of the kinds, not the fleet."""
-    columns = list(KINDS.values())
+    """Count the instances that the viewer may see, by all kinds but their types."""
+    return _read(viewer, TALLIES, KINDS)
+
+
+def tally_types(viewer: User) -> Tallies:
+    """Count the instances that the viewer may see, by type and state."""
+    return _read(viewer, TYPE_TALLIES, TYPE_KINDS)
+
+
+def _read(viewer: User, table: sa.Table, kinds: Mapping[str, Any]) -> Tallies:
+    """In one statement whose cost is that of the kinds, not the fleet."""
+    columns = list(kinds.values())
     query = (
-        sa.select(*columns, sa.cast(sa.func.sum(TALLIES.c.count), sa.Integer))
-        .where(in_visible_account(InstanceTally.account_id, viewer))
+        sa.select(*columns, sa.cast(sa.func.sum(table.c.count), sa.Integer))
+        .where(in_visible_account(table.c.account_id, viewer))
         .group_by(*columns)
     )
-    return Tallies(db.session.execute(query).all())
+    return Tallies(tuple(kinds), db.session.execute(query).all())
 
 
 def refresh_tallies(account_pk: int, region: str | None = None) -> None:
@@ -66,11 +80,33 @@ def refresh_tallies(account_pk: int, region: str | None = None) -> None:
     """
     db.session.flush()
     db.session.execute(sa.select(Account.id).where(Account.id == account_pk).with_for_update())
-    kinds = ("account_id", "region", "state", "lifecycle", "auth_status", "instance_type")
-    columns = [INSTANCES.c[name] for name in kinds]
+    for table in (TALLIES, TYPE_TALLIES):
+        db.session.execute(sa.delete(table).where(*_of(table, account_pk, region)))
+        names, counted = _counted(table, account_pk, region)
+        db.session.execute(sa.insert(table).from_select([*names, "count"], counted))
+
+
+def find_wrong_tallies(account_pk: int) -> list[str]:
+    """What the tallies of an account say that its instances do not bear out, one line for each difference."""
+    wrong = []
+    for table in (TALLIES, TYPE_TALLIES):
+        names, counted = _counted(table, account_pk, None)
+        kept = sa.select(*(table.c[name] for name in names), table.c.count).where(table.c.account_id == account_pk)
+        told = {tuple(row[:-1]): row[-1] for row in db.session.execute(kept)}
+        true = {tuple(row[:-1]): row[-1] for row in db.session.execute(counted)}
+        wrong += [
+            f"{table.name}: {told.get(kind, 0)} instead of {true.get(kind, 0)} for {', '.join(map(str, kind[1:]))}"
+            for kind in sorted(told.keys() | true.keys(), key=str)
+            if told.get(kind) != true.get(kind)
+        ]
+    return wrong
+
+
+def _counted(table: sa.Table, account_pk: int, region: str | None) -> tuple[list[str], sa.Select[Any]]:
+    names = [column.name for column in table.primary_key]
+    columns = [INSTANCES.c[name] for name in names]
     counted = sa.select(*columns, sa.func.count()).where(*_of(INSTANCES, account_pk, region)).group_by(*columns)
-    db.session.execute(sa.delete(TALLIES).where(*_of(TALLIES, account_pk, region)))
-    db.session.execute(sa.insert(TALLIES).from_select([*kinds, "count"], counted))
+    return names, counted
 
 
 def _of(table: sa.Table, account_pk: int, region: str | None) -> list[sa.ColumnElement[bool]]:

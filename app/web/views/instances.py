@@ -16,7 +16,7 @@ from app.models.types import AuthStatus, Role
 from app.services.instances import listing
 from app.services.instances.authorize import find_last_change, record_refusal, set_auth_status, undo_change
 from app.services.instances.filters import InstanceFilters, as_id
-from app.services.instances.tallies import KINDS, tally_instances
+from app.services.instances.tallies import COUNTED, tally_instances, tally_types
 from app.services.paging import COUNT_CAP, Page
 from app.web.access import current_viewer, requires
 from app.web.addresses import local_path
@@ -47,7 +47,7 @@ def index() -> str:
     sort = request.args.get("sort", listing.DEFAULT_SORT)
     page = listing.list_instances(viewer, filters, sort=sort, cursor=request.args.get("cursor"))
     accounts = listing.list_account_choices(viewer)
-    tallies = tally_instances(viewer)
+    tallies, types = tally_instances(viewer), tally_types(viewer)
     return render_template(
         "instance/index.html",
         page=page,
@@ -55,7 +55,11 @@ def index() -> str:
         chips=list(_chips(filters, dict(accounts), sort)),
         accounts=accounts,
         choices={
-            name: [(value, f"{value} ({count:,})") for value, count in tallies.by(name)[:MAX_CHOICES]] for name in KINDS
+            name: [
+                (value, f"{value} ({count:,})")
+                for value, count in (types if name == "type" else tallies).by(name)[:MAX_CHOICES]
+            ]
+            for name in COUNTED
         },
         freshness=listing.find_freshness(viewer, filters),
         count_text=_count_text(page),

@@ -36,6 +36,8 @@ CHECKS: dict[str, list[dict[str, Any]]] = {
     "ck_app_identity_only_row": [{"id": 2}],
     "ck_instances_missing_has_time": [{"state": "missing"}, {"missing_since": NOON}],
     "ck_instance_tallies_count_positive": [{"count": 0}, {"count": -1}],
+    "ck_instance_type_tallies_count_positive": [{"count": 0}, {"count": -1}],
+    "ck_api_calls_count_positive": [{"count": 0}, {"count": -1}],
     "ck_experiment_logs_currency_code": [{"currency": "US"}, {"currency": ""}],
     "ck_downtime_logs_ends_after_start": [{"ended_at": NOON - timedelta(microseconds=1)}],
     "ck_runs_running_is_held": [
@@ -58,6 +60,12 @@ ON_DELETE = {
     "fk_instances_auth_changed_by_id": "SET NULL",
     "fk_instance_tags_instance_pk": "CASCADE",
     "fk_instance_tallies_account_id": "CASCADE",
+    "fk_instance_type_tallies_account_id": "CASCADE",
+    "fk_instance_changes_account_id": "CASCADE",
+    "fk_instance_changes_instance_pk": "CASCADE",
+    "fk_region_permissions_account_id": "CASCADE",
+    "fk_api_calls_account_id": "CASCADE",
+    "fk_ec2_events_account_id": "CASCADE",
     "fk_experiment_logs_account_id": "CASCADE",
     "fk_experiment_logs_instance_pk": "SET NULL",
     "fk_downtime_logs_account_id": "CASCADE",
@@ -77,6 +85,8 @@ UNIQUES: dict[str, dict[str, Any]] = {
     "uq_region_scans_account_id_region": {},
     "uq_instances_account_id_instance_id": {},
     "uq_runs_active_key": {},
+    "uq_ec2_events_account_id_event_id": {},
+    "ix_accounts_event_token_hash": {},
 }
 
 
@@ -87,6 +97,11 @@ def constraints(kind: type[sa.Constraint]) -> dict[str, Any]:
         for constraint in table.constraints
         if isinstance(constraint, kind)
     }
+
+
+def uniques() -> dict[str, Any]:
+    indexes = {str(index.name): index for table in TABLES.values() for index in table.indexes if index.unique}
+    return constraints(sa.UniqueConstraint) | indexes
 
 
 def enums() -> dict[str, sa.Column[Any]]:
@@ -115,8 +130,8 @@ def refuse(connection: Connection, name: str, statement: sa.Executable) -> None:
         assert caught.value.orig.diag.constraint_name == name  # type: ignore[union-attr]
     elif name.startswith("pk_"):
         assert "PRIMARY" in said or "UNIQUE constraint failed" in said
-    elif dialect == "sqlite" and name[:2] in {"uq", "fk"}:
-        assert {"uq": "UNIQUE constraint failed", "fk": "FOREIGN KEY constraint failed"}[name[:2]] in said
+    elif dialect == "sqlite" and name[:2] in {"uq", "ix", "fk"}:
+        assert ("FOREIGN KEY" if name.startswith("fk") else "UNIQUE") + " constraint failed" in said
     else:
         assert name in said
 
@@ -131,8 +146,7 @@ class TestEveryConstraintIsTested:
         assert set(CHECKS) == set(constraints(sa.CheckConstraint)) - set(enums())
 
     def test_each_unique_constraint_has_its_row(self) -> None:
-        unique_indexes = {index.name for table in TABLES.values() for index in table.indexes if index.unique}
-        assert set(UNIQUES) == set(constraints(sa.UniqueConstraint)) | unique_indexes
+        assert set(UNIQUES) == set(uniques())
 
     def test_each_foreign_key_has_its_rule(self) -> None:
         assert {name: key.ondelete for name, key in constraints(sa.ForeignKeyConstraint).items()} == ON_DELETE
@@ -158,10 +172,10 @@ def test_a_check_refuses(filled: Connection, name: str, changes: dict[str, Any])
 
 @pytest.mark.parametrize("name", UNIQUES)
 def test_a_unique_constraint_refuses_a_second_row(filled: Connection, name: str) -> None:
-    constraint = constraints(sa.UniqueConstraint)[name]
+    constraint = uniques()[name]
     table = constraint.table
     insert_rows(filled, 2, only=("users",) if table.name != "users" else ())
-    if table.name in {"region_scans", "instances", "runs"}:
+    if table.name in {"region_scans", "instances", "runs", "ec2_events"}:
         insert_rows(filled, 2, only=("accounts",))
     mine, theirs = rows(2)[table.name], rows(1)[table.name]
     shared = {column.name: theirs[column.name] for column in constraint.columns}
