@@ -35,4 +35,4 @@ class RegionScan(Identified, Base):
     """Instances in the last complete reading."""
 
     rehashed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    """When `instances.raw_hash` was last renewed for instances of which AWS had changed the bytes and not the content."""
+    """When `instances.raw_hash` was last renewed where AWS had changed an instance's bytes and not its content."""
