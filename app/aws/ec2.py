@@ -1,16 +1,18 @@
 """Reads a region's instances to the last page, or says why not; imports botocore.
 
 Source: EC2 API reference, DescribeInstances. A failure on any page makes the whole region unread: half a list is
-indistinguishable from instances having gone.
+indistinguishable from instances having gone. Signing, retries and paging are botocore's; the pages are taken apart
+before it would parse them (`instance_page`).
 """
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from app.aws.credentials import CredentialProvider, Credentials, FixedCredentials
 from app.aws.errors import aws_faults
-from app.aws.records import InstanceRecord, RegionRead, RegionUnread, instance_record
+from app.aws.instance_page import Page, PageError, RawInstance, read_page
+from app.aws.records import RegionRead, RegionUnread
 from app.aws.session import CALL_SECONDS, READ_TIMEOUT_SECONDS, client
 from app.errors import AwsFault, FaultCode
 
@@ -25,9 +27,24 @@ MAX_BARREN_PAGES = 10
 #: A session may end between any two pages, but a fresh one does not end at once, again and again.
 MAX_RENEWALS = 20
 
-INSTANCE_ID = re.compile(r"i-[0-9A-Za-z-]{1,62}")
+#: What botocore parses in place of the page that was taken out of its hands.
+_NOTHING = b"<DescribeInstancesResponse/>"
+_PAGE = "SpotkeeperPage"
 
-OnPage = Callable[[int, int], None]
+
+@dataclass(frozen=True, slots=True)
+class PageRead:
+    """One page of a region that is being read. Proves nothing about what is not on it."""
+
+    region: str
+    instances: Sequence[RawInstance]
+    """Those that were on no earlier page: AWS may show one twice when the list shifts between pages."""
+
+    pages: int
+    """How many pages have come, this one among them."""
+
+
+OnPage = Callable[[PageRead], None]
 
 
 def read_region(
@@ -37,14 +54,17 @@ def read_region(
     on_page: OnPage | None = None,
     read_timeout_seconds: float = READ_TIMEOUT_SECONDS,
     call_seconds: float = CALL_SECONDS,
+    **options: Any,
 ) -> RegionRead | RegionUnread:
-    """Every instance of one region, or the reason why there is no complete list. Never raises AwsFault.
+    """Hand every page of one region to `on_page`; then say that it was all, or why it is not. Never raises AwsFault.
 
-    `on_page(pages, instances)` is told after each page, for progress and leases; what it raises goes to the
-    caller. `read_timeout_seconds` bounds the silence of one attempt, `call_seconds` one page with all attempts.
+    Pages are not kept: `on_page` is told in this thread and may take its time; what it raises goes to the caller.
+    `read_timeout_seconds` bounds the silence of one attempt, `call_seconds` one page with all attempts. `options` go to
+    `session.client`: the meter that counts the requests, and the end of it all.
     """
     provider = FixedCredentials(credentials) if isinstance(credentials, Credentials) else credentials
-    reading = _Reading(provider, region, read_timeout_seconds, call_seconds)
+    options |= {"read_timeout_seconds": read_timeout_seconds, "call_seconds": call_seconds}
+    reading = _Reading(provider, region, options)
     try:
         return reading.to_the_end(on_page)
     except AwsFault as fault:
@@ -60,19 +80,16 @@ def read_region(
 
 
 class _Reading:
-    """One reading of one region: its place in the list, and what it has found."""
+    """One reading of one region: its place in the list, and which instances it has met."""
 
-    def __init__(
-        self, provider: CredentialProvider, region: str, read_timeout_seconds: float, call_seconds: float
-    ) -> None:
+    def __init__(self, provider: CredentialProvider, region: str, options: dict[str, Any]) -> None:
         self.pages = 0
         self.calls = 0
         self._provider = provider
         self._region = region
-        self._read_timeout_seconds = read_timeout_seconds
-        self._call_seconds = call_seconds
+        self._options = options
         self._renewals = 0
-        self._found: dict[str, InstanceRecord] = {}
+        self._met: set[str] = set()
 
     def to_the_end(self, on_page: OnPage | None) -> RegionRead:
         """Follow the tokens. Raises AwsFault, and whatever `on_page` raises."""
@@ -88,20 +105,23 @@ class _Reading:
                     ec2.close()
                     signer, ec2 = fresh, self._client(fresh)
                 try:
-                    answer = self._page(ec2, token)
+                    page = self._page(ec2, token)
                 except AwsFault as fault:
                     # The same page again, once, with a new session; a token outlives the session that got it.
                     signer = self._renewed(signer, fault)
                     ec2.close()
                     ec2 = self._client(signer)
-                    answer = self._page(ec2, token)
-                barren = 0 if self._take(answer) else barren + 1
+                    page = self._page(ec2, token)
+                fresh_ones = self._not_met(page)
+                barren = 0 if fresh_ones else barren + 1
                 self.pages += 1
+                token = page.next_token
+                del page  # its bytes are the most memory that there is
                 if on_page is not None:
-                    on_page(self.pages, len(self._found))
-                token = answer.get("NextToken") or None
+                    on_page(PageRead(self._region, fresh_ones, self.pages))
+                del fresh_ones
                 if token is None:
-                    return RegionRead(self._region, tuple(self._found.values()), self.pages, self.calls)
+                    return RegionRead(self._region, len(self._met), self.pages, self.calls)
                 if token in seen_tokens or barren >= MAX_BARREN_PAGES or self.pages >= MAX_PAGES:
                     raise _malformed("The pages have no end: the same ones came again.")
                 seen_tokens.add(token)
@@ -109,25 +129,23 @@ class _Reading:
             ec2.close()
 
     def _client(self, credentials: Credentials) -> "EC2Client":
-        ec2 = client(
-            "ec2",
-            credentials,
-            self._region,
-            read_timeout_seconds=self._read_timeout_seconds,
-            call_seconds=self._call_seconds,
-        )
+        ec2 = client("ec2", credentials, self._region, **self._options)
         # First in line, for the guard of the transport raises in the same event.
         ec2.meta.events.register_first("before-send", self._count)
+        ec2.meta.events.register_last("before-parse.ec2.DescribeInstances", _take_page)
         return ec2
 
     def _count(self, **_: Any) -> None:
         self.calls += 1
 
-    def _page(self, ec2: "EC2Client", token: str | None) -> Mapping[str, Any]:
+    def _page(self, ec2: "EC2Client", token: str | None) -> Page:
+        asked: dict[str, Any] = {"MaxResults": PAGE_SIZE} | ({"NextToken": token} if token else {})
         with aws_faults():
-            if token is None:
-                return ec2.describe_instances(MaxResults=PAGE_SIZE)
-            return ec2.describe_instances(MaxResults=PAGE_SIZE, NextToken=token)
+            answer: Any = ec2.describe_instances(**asked)
+        page: Page | PageError = answer[_PAGE]
+        if isinstance(page, PageError):
+            raise _malformed(str(page))
+        return page
 
     def _renewed(self, stale: Credentials, fault: AwsFault) -> Credentials:
         if fault.code is not FaultCode.EXPIRED_CREDENTIALS or self._renewals >= MAX_RENEWALS:
@@ -138,26 +156,25 @@ class _Reading:
             raise fault
         return fresh
 
-    def _take(self, answer: Mapping[str, Any]) -> bool:
-        """Note a page's instances; True where one of them is new. Raises AwsFault MALFORMED.
+    def _not_met(self, page: Page) -> Sequence[RawInstance]:
+        met = self._met
+        fresh = []
+        for raw in page.instances:
+            if raw.instance_id not in met:
+                met.add(raw.instance_id)
+                fresh.append(raw)
+        return fresh
 
-        botocore leaves out what an answer leaves out: a page without Reservations is no empty page. The later
-        sighting of an instance that shifted between pages wins.
-        """
-        reservations = answer.get("Reservations")
-        if not isinstance(reservations, list):
-            raise _malformed("The answer to DescribeInstances has no list of reservations.")
-        before = len(self._found)
-        for reservation in reservations:
-            instances = reservation.get("Instances")
-            if not isinstance(instances, list):
-                raise _malformed("A reservation came without its instances.")
-            for raw in instances:
-                if not INSTANCE_ID.fullmatch(str(raw.get("InstanceId"))):
-                    raise _malformed("An instance came without an instance id.")
-                record = instance_record(raw, self._region, reservation)
-                self._found[record.instance_id] = record
-        return len(self._found) > before
+
+def _take_page(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
+    """Take a good answer out of botocore's hands; what it makes of an error, it makes best."""
+    if response_dict["status_code"] >= 300:
+        return
+    try:
+        customized_response_dict[_PAGE] = read_page(response_dict["body"])
+    except PageError as error:
+        customized_response_dict[_PAGE] = error
+    response_dict["body"] = _NOTHING
 
 
 def _malformed(message: str) -> AwsFault:

@@ -19,6 +19,7 @@ from app.aws.formats import (
     parse_role_arn,
     role_session_name,
 )
+from app.aws.meter import CallMeter
 from app.aws.session import app_client, app_region, client
 from app.errors import AwsFault, FaultCode
 
@@ -60,9 +61,9 @@ class VerifiedConnection:
     credentials: Credentials
 
 
-def get_caller_identity(credentials: Credentials, region: str) -> CallerIdentity:
+def get_caller_identity(credentials: Credentials, region: str, *, meter: CallMeter | None = None) -> CallerIdentity:
     """Ask STS in `region` whose these credentials are. Needs no permission. Raises AwsFault."""
-    with closing(client("sts", credentials, region)) as sts, aws_faults():
+    with closing(client("sts", credentials, region, meter=meter)) as sts, aws_faults():
         answer = sts.get_caller_identity()
     return _identity(answer)
 

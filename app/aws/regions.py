@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from app.aws.credentials import Credentials
 from app.aws.errors import aws_faults
 from app.aws.formats import REGION
+from app.aws.meter import CallMeter
 from app.aws.session import client, known_regions, require_region
 from app.errors import AwsFault, FaultCode
 
@@ -28,13 +29,13 @@ class Region:
     """False for a region newer than our AWS library: it cannot be read, and must be shown as unread."""
 
 
-def list_regions(credentials: Credentials, home_region: str) -> list[Region]:
+def list_regions(credentials: Credentials, home_region: str, *, meter: CallMeter | None = None) -> list[Region]:
     """Every region of the account's partition, enabled or not, by name. Raises AwsFault.
 
     Asked under the account's own credentials: which regions are enabled differs from account to account.
     """
     known = known_regions(require_region(home_region))
-    with closing(client("ec2", credentials, home_region)) as ec2, aws_faults():
+    with closing(client("ec2", credentials, home_region, meter=meter)) as ec2, aws_faults():
         answer = ec2.describe_regions(AllRegions=True)
     found: dict[str, Region] = {}
     for item in answer.get("Regions") or ():

@@ -19,11 +19,13 @@ from botocore.credentials import CredentialResolver
 
 from app.aws.credentials import Credentials
 from app.aws.formats import PARTITIONS
+from app.aws.meter import CallMeter
 from app.aws.transport import Guard
 from app.errors import AwsFault, FaultCode
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
+    from botocore.model import ServiceModel
     from botocore.session import Session
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_sts import STSClient
@@ -76,6 +78,8 @@ def client(
     *,
     read_timeout_seconds: float = ...,
     call_seconds: float = ...,
+    deadline: float | None = ...,
+    meter: CallMeter | None = ...,
 ) -> "EC2Client": ...
 @overload
 def client(
@@ -85,6 +89,8 @@ def client(
     *,
     read_timeout_seconds: float = ...,
     call_seconds: float = ...,
+    deadline: float | None = ...,
+    meter: CallMeter | None = ...,
 ) -> "STSClient": ...
 def client(
     service: str,
@@ -93,9 +99,13 @@ def client(
     *,
     read_timeout_seconds: float = READ_TIMEOUT_SECONDS,
     call_seconds: float = CALL_SECONDS,
+    deadline: float | None = None,
+    meter: CallMeter | None = None,
 ) -> Any:
     """A client that signs with these credentials or not at all. Close it (`contextlib.closing`).
 
+    `read_timeout_seconds` bounds the silence of one attempt, `call_seconds` one call with all its attempts, and
+    `deadline` (of `time.monotonic`) all calls of the client together. `meter` counts each request that is sent.
     Raises AwsFault: INTERNAL for an unknown region, INVALID_ACCESS_KEY for credentials that cannot be sent.
     """
     require_region(region)
@@ -112,12 +122,13 @@ def client(
             aws_session_token=credentials.session_token,
             config=_config(read_timeout_seconds),
         )
-    return _guarded(made, read_timeout_seconds, call_seconds)
+    return _guarded(made, read_timeout_seconds, call_seconds, deadline, meter)
 
 
 def app_client(service: Literal["sts"], region: str) -> "STSClient":
     """A client with the installation's own identity (environment, shared files, or the machine's role).
 
+    Not metered: AWS counts AssumeRole against the caller, which is us, and not against the customer's account.
     Raises AwsFault NO_APP_IDENTITY where there is none.
     """
     if service not in APP_SERVICES:
@@ -140,6 +151,13 @@ def app_region() -> str:
         session = _app_session()
         configured = os.environ.get("AWS_REGION") or session.get_config_variable("region")
     return str(configured or PARTITIONS["aws"].default_region)
+
+
+@cache
+def service_model(service: str) -> "ServiceModel":
+    """botocore's model of a service: its operations, and the shapes of what they answer."""
+    with _lock:
+        return _tenant_session().get_service_model(service)
 
 
 @cache
@@ -172,8 +190,14 @@ def _config(read_timeout_seconds: float) -> Config:
     )
 
 
-def _guarded(made: "BaseClient", read_seconds: float, call_seconds: float) -> Any:
-    Guard(made, read_seconds=read_seconds, call_seconds=call_seconds)
+def _guarded(
+    made: "BaseClient",
+    read_seconds: float,
+    call_seconds: float,
+    deadline: float | None = None,
+    meter: CallMeter | None = None,
+) -> Any:
+    Guard(made, read_seconds=read_seconds, call_seconds=call_seconds, deadline=deadline, meter=meter)
     return made
 
 

@@ -22,6 +22,8 @@ from botocore.exceptions import (
 from urllib3.exceptions import HTTPError
 from urllib3.exceptions import ReadTimeoutError as UrllibReadTimeoutError
 
+from app.aws.meter import CallMeter
+
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest
     from botocore.client import BaseClient
@@ -59,12 +61,27 @@ class _BufferedBody:
 
 
 class Guard:
-    """Watches one client: whole-call deadline, size of the answer, and that it is the answer asked for."""
+    """Watches one client: whole-call deadline, size of the answer, and that it is the answer asked for.
+
+    `deadline` (of `time.monotonic`) is the end of all calls. Past either, nothing is sent and nothing more is read;
+    botocore's wait before a repeat (a few seconds at most) is not cut short. `meter` counts what is sent.
+    """
 
     def __init__(
-        self, client: "BaseClient", *, read_seconds: float, call_seconds: float, max_bytes: int = MAX_ANSWER_BYTES
+        self,
+        client: "BaseClient",
+        *,
+        read_seconds: float,
+        call_seconds: float,
+        deadline: float | None = None,
+        meter: CallMeter | None = None,
+        max_bytes: int = MAX_ANSWER_BYTES,
     ) -> None:
         self._call_seconds = call_seconds
+        self._deadline = deadline
+        self._meter = meter
+        self._region = client.meta.region_name
+        self._service = client.meta.service_model.service_name
         self._max_bytes = max_bytes
         self._local = threading.local()
         self._read_seconds = read_seconds
@@ -76,15 +93,19 @@ class Guard:
         events.register("before-parse", self._inspect)
 
     def _start(self, **_: Any) -> None:
-        self._local.deadline = time.monotonic() + self._call_seconds
+        deadline = time.monotonic() + self._call_seconds
+        self._local.deadline = deadline if self._deadline is None else min(deadline, self._deadline)
 
-    def _send(self, request: "AWSPreparedRequest", **_: Any) -> AWSResponse:
+    def _send(self, request: "AWSPreparedRequest", event_name: str, **_: Any) -> AWSResponse:
         """Do the sending ourselves, so that the body is read by a clock and a measure. Called once per attempt."""
         left = self._local.deadline - time.monotonic()
         if left <= 0:
             raise CallTimeoutError(endpoint_url=request.url, seconds=self._call_seconds)
         request.context["read_timeout"] = min(left, self._read_seconds)  # type: ignore[attr-defined]
         request.stream_output = True
+        if self._meter is not None:
+            # before-send.ec2.DescribeInstances
+            self._meter.count(self._region, f"{self._service}:{event_name.rpartition('.')[2]}")
         response = self._http.send(request)
         body = self._read(request.url, response)
         return AWSResponse(request.url, response.status_code, response.headers, _BufferedBody(body))

@@ -33,15 +33,7 @@ def complete_discovery(
     enabled = [region.name for region in regions if region.is_enabled]
     unread = [result for result in results.values() if isinstance(result, RegionUnread)]
     read = len(enabled) - len(unread)
-    summary: dict[str, object] = {
-        "regions_enabled": len(enabled),
-        "regions_read": read,
-        "instances_seen": changes.seen,
-        "instances_added": changes.added,
-        "instances_changed": changes.changed,
-        "instances_vanished": changes.vanished,
-        "unread": {result.region: result.code.value for result in unread},
-    }
+    summary = summarize(enabled, results, changes)
     if read == 0 and unread:
         record_fault(account, _common_fault(unread))
         return Outcome.failed(unread[0].code, unread[0].message, summary)
@@ -64,6 +56,23 @@ def complete_discovery(
         note=f"{read} of {len(enabled)} regions read.",
     )
     return Outcome.succeeded(summary)
+
+
+def summarize(
+    enabled: Sequence[str], results: Mapping[str, RegionRead | RegionUnread], changes: Changes
+) -> dict[str, object]:
+    """What a run says of itself, at its end and on the way."""
+    unread = {result.region: result.code.value for result in results.values() if isinstance(result, RegionUnread)}
+    return {
+        "regions_enabled": len(enabled),
+        "regions_read": len(results) - len(unread),
+        "instances_seen": changes.seen,
+        "instances_added": changes.added,
+        "instances_changed": changes.changed,
+        "instances_vanished": changes.vanished,
+        "unread": unread,
+        "calls": sum(result.calls for result in results.values()),
+    }
 
 
 def _common_fault(unread: Sequence[RegionUnread]) -> AwsFault:

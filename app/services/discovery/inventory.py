@@ -1,24 +1,25 @@
-"""Takes one region that was read to its end into the inventory: new, changed, vanished, returned."""
+"""Writes one region that was read to its end into the inventory: new, changed, vanished, returned."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, cast
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from app.aws.records import InstanceRecord, RegionRead
-from app.database import bulk_upsert, database_now, db, new_id
-from app.models import Account, Instance, InstanceTag
+from app.aws.records import RegionRead
+from app.bulk import Row, insert_rows, upsert_rows
+from app.database import database_now, db
+from app.models import Account, Instance, InstanceTag, InstanceTally, RegionScan
 from app.models.instance import MISSING
-from app.models.types import AuthStatus
+from app.models.types import AuthStatus, ChangeKind
+from app.services.discovery import rows
+from app.services.discovery.intake import Intake, Taken
+from app.services.instances.history import note_changes
 from app.services.instances.tallies import refresh_tallies
 
 BEFORE_BASELINE = "Found before the first complete discovery"
 AFTER_BASELINE = "Appeared after the first complete discovery"
 BASELINE = "Baseline: found by the first complete discovery"
-
-TABLE = cast("sa.Table", Instance.__table__)
 
 #: An instance last seen in one of these is expected to vanish: AWS shows it for about an hour after it ended.
 ENDING = frozenset({"shutting-down", "terminated"})
@@ -27,8 +28,9 @@ TERMINATED = "terminated"
 #: How many ids one IN (...) holds; MariaDB and SQLite both slow down, or refuse, with very long ones.
 CHUNK = 500
 
-#: Written when an instance is first seen, never by a later reading.
-KEPT_COLUMNS = ("id", "first_seen_at", "created_at", "auth_status", "auth_reason")
+#: How often hashes are renewed for instances of which the bytes alone have changed. Where AWS writes the same content
+#: in other bytes each time, the hash saves nothing and each renewal is a write for nothing.
+REHASH_EVERY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,39 +55,25 @@ class Changes:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    id: int
-    state: str
-    content_hash: str
+def store_region(account: Account, read: RegionRead, intake: Intake, *, run_id: int | None = None) -> Changes:
+    """Bring the rows of one region up to what its pages showed; unchanged instances are not written.
 
-
-def store_region(account: Account, read: RegionRead) -> Changes:
-    """Bring the rows of one region up to what AWS says; unchanged instances are not written."""
+    `read` is the proof that the pages were all. Its rows, their tags and history, and the counts of them are one
+    transaction, the caller's.
+    """
     now = database_now()
-    known = _known(account.id, read.region)
-    fresh = [record for record in read.instances if record.instance_id not in known]
-    changed = [
-        record
-        for record in read.instances
-        if record.instance_id in known and _differs(known[record.instance_id], record)
-    ]
-    ids = {record.instance_id: new_id() for record in fresh}
-    ids |= {record.instance_id: known[record.instance_id].id for record in changed}
+    # The account's row first, as everybody does who changes its instances: an event may be writing the same ones.
+    db.session.execute(sa.select(Account.id).where(Account.id == account.id).with_for_update())
     reason = AFTER_BASELINE if account.baseline_at else BEFORE_BASELINE
-    bulk_upsert(
-        db.session(),
-        TABLE,
-        [_row(account.id, ids[record.instance_id], record, now, reason) for record in [*fresh, *changed]],
-        key=("account_id", "instance_id"),
-        keep=KEPT_COLUMNS,
-    )
-    _store_tags({ids[record.instance_id]: record.tags for record in [*fresh, *changed]}, new=len(fresh))
-    seen = {record.instance_id for record in read.instances}
-    vanished = _mark_vanished(
-        [row for instance_id, row in known.items() if instance_id not in seen and row.state != MISSING], now
-    )
-    changes = Changes(seen=len(seen), added=len(fresh), changed=len(changed), vanished=vanished)
+    added = changed = 0
+    for batch in intake.spool.batches():
+        due = _still_due(batch)
+        _write(account.id, due, now, reason, run_id)
+        added += sum(taken.is_new for taken in due)
+        changed += sum(not taken.is_new for taken in due)
+    vanished = _mark_vanished(account.id, read.region, set(intake.present), now, run_id)
+    _rehash(account.id, intake, now)
+    changes = Changes(seen=intake.counts.seen, added=added, changed=changed, vanished=vanished)
     if changes.is_any:
         refresh_tallies(account.id, read.region)
     return changes
@@ -109,112 +97,96 @@ def count_present(account_pk: int) -> int:
     """Instances of the account that its last readings show, whatever their state."""
     return (
         db.session.scalar(
-            sa.select(sa.func.count())
-            .select_from(Instance)
-            .where(Instance.account_id == account_pk, Instance.missing_since.is_(None))
+            sa.select(sa.cast(sa.func.sum(InstanceTally.count), sa.Integer)).where(
+                InstanceTally.account_id == account_pk, InstanceTally.state != MISSING
+            )
         )
         or 0
     )
 
 
-def _known(account_pk: int, region: str) -> dict[str, _Known]:
-    rows = db.session.execute(
-        sa.select(Instance.instance_id, Instance.id, Instance.state, Instance.content_hash).where(
-            Instance.account_id == account_pk, Instance.region == region
-        )
+def _still_due(batch: Sequence[Taken]) -> list[Taken]:
+    """Without what somebody has changed since the page came: an event tells of a later moment than the page."""
+    compared = {taken.instance_pk: taken.known for taken in batch if not taken.is_new}
+    stands: set[int] = set()
+    for chunk in _chunks(list(compared)):
+        query = sa.select(Instance.id, Instance.raw_hash, Instance.state).where(Instance.id.in_(chunk))
+        stands |= {id_ for id_, *now in db.session.execute(query) if tuple(now) == compared[id_]}
+    return [taken for taken in batch if taken.is_new or taken.instance_pk in stands]
+
+
+def _write(account_pk: int, batch: Sequence[Taken], now: datetime, reason: str, run_id: int | None) -> None:
+    connection = db.session.connection()
+    upsert_rows(
+        connection,
+        rows.INSTANCES,
+        rows.COLUMNS,
+        [rows.instance_row(account_pk, taken.instance_pk, taken.record, now, reason) for taken in batch],
+        key=rows.KEY,
+        keep=rows.KEPT_COLUMNS,
     )
-    return {row.instance_id: _Known(row.id, row.state, row.content_hash) for row in rows}
-
-
-def _differs(known: _Known, record: InstanceRecord) -> bool:
-    # One that had been given up as missing or gone, and is back, is written whatever its content.
-    return known.content_hash != record.content_hash or known.state != record.state
-
-
-def _row(account_pk: int, id_: int, record: InstanceRecord, now: datetime, reason: str) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "id": id_,
-        "account_id": account_pk,
-        "instance_id": record.instance_id,
-        "region": record.region,
-        "instance_type": record.instance_type,
-        "state": record.state,
-        "lifecycle": record.lifecycle,
-        "availability_zone": record.availability_zone or "",
-        "availability_zone_id": record.availability_zone_id or "",
-        "name": record.name,
-        "name_key": record.name.casefold(),
-        "private_ip": record.private_ip or "",
-        "public_ip": record.public_ip or "",
-        "vpc_id": record.vpc_id or "",
-        "subnet_id": record.subnet_id or "",
-        "image_id": record.image_id or "",
-        "platform": record.platform or "",
-        "usage_operation": record.usage_operation or "",
-        "state_reason_code": record.state_reason_code or "",
-        "state_reason": record.state_reason_message or "",
-    }
-    # AWS sets no bound that the columns could rely on, and PostgreSQL and MariaDB refuse what is too long.
-    for name, value in row.items():
-        if isinstance(value, str):
-            row[name] = value[: getattr(TABLE.columns[name].type, "length", None)]
-    return row | {
-        "launched_at": record.launched_at,
-        "first_launched_at": record.first_launched_at,
-        "state_changed_at": record.state_changed_at,
-        "missing_since": None,
-        "content_hash": record.content_hash,
-        "instance_metadata": {
-            **record.metadata,
-            "Tags": record.tags,
-            "Architecture": record.architecture,
-            "Tenancy": record.tenancy,
-            "Imds": record.imds,
-            "SpotInstanceRequestId": record.spot_request_id,
-            "IamInstanceProfileArn": record.iam_profile_arn,
-            "KeyName": record.key_name,
-            "SecurityGroupIds": list(record.security_groups),
-            "Vcpus": record.vcpus,
-            "OperatedBy": record.operator,
-        },
-        "auth_status": AuthStatus.UNAUTHORIZED,
-        "auth_reason": reason,
-        "first_seen_at": now,
-        "created_at": now,
-        "updated_at": now,
-    }
-
-
-def _store_tags(tags: Mapping[int, Mapping[str, str]], *, new: int) -> None:
-    """Replace the tag rows of the given instances; the first `new` of them have none yet."""
-    for chunk in _chunks(list(tags)[new:]):
+    retagged = [
+        taken for taken in batch if taken.is_new or any(told.field in {"Tags", "name"} for told in taken.differences)
+    ]
+    for chunk in _chunks([taken.instance_pk for taken in retagged if not taken.is_new]):
         db.session.execute(
             sa.delete(InstanceTag)
             .where(InstanceTag.instance_pk.in_(chunk))
             .execution_options(synchronize_session=False)
         )
-    rows = [
-        {"instance_pk": instance_pk, "key": key, "value": value[:256]}
-        for instance_pk, own in tags.items()
-        # MariaDB compares text without the spaces it ends in: two keys that differ in them only are one there.
-        for key, value in {key[:128].rstrip(" "): value for key, value in own.items()}.items()
-    ]
-    if rows:
-        db.session.connection().execute(sa.insert(InstanceTag), rows)
+    tags: list[Row] = []
+    for taken in retagged:
+        tags += rows.tag_rows(taken.instance_pk, taken.record)
+    insert_rows(connection, rows.TAGS, rows.TAG_COLUMNS, tags)
+    note_changes(
+        account_pk,
+        ((taken.instance_pk, told) for taken in batch for told in taken.differences),
+        seen_at=now,
+        run_id=run_id,
+    )
 
 
-def _mark_vanished(rows: Sequence[_Known], now: datetime) -> int:
+def _mark_vanished(account_pk: int, region: str, present: set[int], now: datetime, run_id: int | None) -> int:
     """What a complete reading does not show: gone if it was ending, else missing; never deleted."""
-    gone = [row.id for row in rows if row.state in ENDING - {TERMINATED}]
-    missing = [row.id for row in rows if row.state not in ENDING]
-    for chunk in _chunks(gone):
-        _update(chunk, state=TERMINATED, state_changed_at=now, updated_at=now)
-    for chunk in _chunks(missing):
-        _update(chunk, state=MISSING, missing_since=now, updated_at=now)
-    return len(gone) + len(missing)
+    listed = db.session.execute(
+        sa.select(Instance.id, Instance.state).where(
+            Instance.account_id == account_pk,
+            Instance.region == region,
+            Instance.state.not_in((MISSING, TERMINATED)),
+        )
+    )
+    absent = [(id_, state) for id_, state in listed if id_ not in present]
+    becomes = {id_: TERMINATED if state in ENDING else MISSING for id_, state in absent}
+    # Without hashes: if it comes back, it is written whatever its content.
+    common = {"raw_hash": "", "content_hash": "", "updated_at": now}
+    for chunk in _chunks([id_ for id_, state in becomes.items() if state == TERMINATED]):
+        _update(chunk, state=TERMINATED, state_changed_at=now, **common)
+    for chunk in _chunks([id_ for id_, state in becomes.items() if state == MISSING]):
+        _update(chunk, state=MISSING, missing_since=now, **common)
+    note_changes(
+        account_pk,
+        ((id_, (ChangeKind.VANISHED, "state", state, becomes[id_], None)) for id_, state in absent),
+        seen_at=now,
+        run_id=run_id,
+    )
+    return len(absent)
 
 
-def _update(ids: Sequence[int], **values: Any) -> None:
+def _rehash(account_pk: int, intake: Intake, now: datetime) -> None:
+    if not intake.rehashed:
+        return
+    scan = db.session.scalar(
+        sa.select(RegionScan).where(RegionScan.account_id == account_pk, RegionScan.region == intake.region)
+    )
+    if scan is None or (scan.rehashed_at is not None and now - scan.rehashed_at < REHASH_EVERY):
+        return
+    scan.rehashed_at = now
+    table = rows.INSTANCES
+    statement = sa.update(table).where(table.c.id == sa.bindparam("pk")).values(raw_hash=sa.bindparam("hash"))
+    db.session.connection().execute(statement, [{"pk": pk, "hash": raw_hash} for pk, raw_hash in intake.rehashed])
+
+
+def _update(ids: Sequence[int], **values: object) -> None:
     db.session.execute(
         sa.update(Instance).where(Instance.id.in_(ids)).values(**values).execution_options(synchronize_session=False)
     )

@@ -1,6 +1,7 @@
 """What became of each region: one row for each account and region."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -45,12 +46,15 @@ def record_unread(account_pk: int, unread: RegionUnread) -> RegionResult:
     return result
 
 
-def record_read(account_pk: int, read: RegionRead) -> None:
-    """Note that a region was read to its last page."""
+def record_read(account_pk: int, read: RegionRead, *, began_at: datetime) -> None:
+    """Note that a region was read to its last page.
+
+    All that is known of it is as of the moment when the reading began: what happened later may be on no page.
+    """
     scan = _record(account_pk, read.region, RegionResult.READ)
-    scan.last_tried_at = scan.last_read_at = database_now()
+    scan.last_tried_at = scan.last_read_at = began_at
     scan.aws_code = scan.message = ""
-    scan.pages, scan.calls, scan.instance_count = read.pages, read.calls, len(read.instances)
+    scan.pages, scan.calls, scan.instance_count = read.pages, read.calls, read.instances
     db.session.flush()
 
 

@@ -94,6 +94,11 @@ def record_refusal(viewer: User, instance_pks: Collection[int]) -> None:
 
 
 def _change(viewer: User, instance_pks: Sequence[int], status: AuthStatus, reason: str) -> int:
+    # The accounts first, as discoveries and events do: two orders would be a deadlock.
+    owners = sa.select(Instance.account_id).where(Instance.id.in_(instance_pks))
+    accounts = db.session.scalars(
+        sa.select(Account.id).where(Account.id.in_(owners)).order_by(Account.id).with_for_update()
+    ).all()
     result = db.session.execute(
         sa.update(Instance)
         .where(Instance.id.in_(instance_pks), Instance.auth_status != status)
@@ -105,8 +110,7 @@ def _change(viewer: User, instance_pks: Sequence[int], status: AuthStatus, reaso
         )
         .execution_options(synchronize_session=False)
     )
-    accounts = sa.select(Instance.account_id).where(Instance.id.in_(instance_pks)).distinct()
-    for account_pk in db.session.scalars(accounts.order_by(Instance.account_id)).all():
+    for account_pk in accounts:
         refresh_tallies(account_pk)
     changed = int(getattr(result, "rowcount", 0))
     system_logs.record(

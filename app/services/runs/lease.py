@@ -72,13 +72,15 @@ class Lease:
         self.hold()
         db.session.commit()
 
-    def report(self, done: int, total: int, text: str = "") -> None:
-        """Show progress: `done` of `total` steps and a few words (200 characters are kept).
+    def report(self, done: int, total: int, text: str = "", *, summary: dict[str, Any] | None = None) -> None:
+        """Show progress: `done` of `total` steps, a few words (200 characters are kept), and what the run's summary
+        would say if it ended now.
 
         Raises:
             LeaseLostError: as `hold`; the job should end.
         """
-        self._write(progress_done=max(done, 0), progress_total=max(total, 0), progress_text=text[:200])
+        values = {} if summary is None else {"summary": summary}
+        self._write(progress_done=max(done, 0), progress_total=max(total, 0), progress_text=text[:200], **values)
 
     def keep(self) -> None:
         """Renew in an own transaction; the heartbeat's work.

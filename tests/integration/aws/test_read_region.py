@@ -7,6 +7,8 @@ import pytest
 from app.aws.assumed_role import AssumedRole
 from app.aws.credentials import Credentials
 from app.aws.ec2 import MAX_BARREN_PAGES, read_region
+from app.aws.instance_page import PageError
+from app.aws.instance_xml import read_instance
 from app.aws.records import RegionRead, RegionUnread
 from app.errors import FaultCode
 from tests.fakes.rogue_aws import Answer, error, page, xml
@@ -32,31 +34,38 @@ def in_turn(*answers):
     return lambda form, number: answers[min(number, len(answers)) - 1]
 
 
+def read_ids(provider):
+    """How the reading ended, and the instances that it met on the way."""
+    found = []
+    end = read_region(provider, "eu-west-1", on_page=lambda page: found.extend(raw.instance_id for raw in page.instances))
+    return end, found
+
+
 class TestReadToTheEnd:
     def test_it_follows_every_token(self, rogue, tenant):
         rogue.answer = in_turn(page("i-1", "i-2", token="a"), page("i-3", token="b"), page("i-4"))
         heard = []
-        read = read_region(tenant, "eu-west-1", on_page=lambda pages, instances: heard.append((pages, instances)))
-        assert isinstance(read, RegionRead)
-        assert [record.instance_id for record in read.instances] == ["i-1", "i-2", "i-3", "i-4"]
-        assert (read.pages, read.calls) == (3, 3)
+        read = read_region(tenant, "eu-west-1", on_page=heard.append)
+        assert read == RegionRead("eu-west-1", instances=4, pages=3, calls=3)
         assert [request.get("NextToken") for request in rogue.requests] == [None, "a", "b"]
         assert {request["MaxResults"] for request in rogue.requests} == {"1000"}
-        assert heard == [(1, 2), (2, 3), (3, 4)]
+        assert [(page.pages, [raw.instance_id for raw in page.instances]) for page in heard] == [
+            (1, ["i-1", "i-2"]),
+            (2, ["i-3"]),
+            (3, ["i-4"]),
+        ]
 
     def test_an_empty_region_is_read(self, rogue, tenant):
         rogue.answer = always(page())
-        assert read_region(tenant, "eu-west-1") == RegionRead("eu-west-1", (), 1, 1)
+        assert read_region(tenant, "eu-west-1") == RegionRead("eu-west-1", instances=0, pages=1, calls=1)
 
     def test_an_empty_page_in_the_middle_is_not_the_end(self, rogue, tenant):
         rogue.answer = in_turn(page("i-1", token="a"), page(token="b"), page("i-2"))
-        read = read_region(tenant, "eu-west-1")
-        assert [record.instance_id for record in read.instances] == ["i-1", "i-2"]
+        assert read_ids(tenant) == (RegionRead("eu-west-1", instances=2, pages=3, calls=3), ["i-1", "i-2"])
 
     def test_an_instance_on_two_pages_counts_once(self, rogue, tenant):
         rogue.answer = in_turn(page("i-1", "i-2", token="a"), page("i-2", "i-3"))
-        read = read_region(tenant, "eu-west-1")
-        assert [record.instance_id for record in read.instances] == ["i-1", "i-2", "i-3"]
+        assert read_ids(tenant) == (RegionRead("eu-west-1", instances=3, pages=2, calls=2), ["i-1", "i-2", "i-3"])
 
     def test_a_stumble_is_tried_again(self, rogue, tenant):
         rogue.answer = in_turn(
@@ -74,7 +83,7 @@ class TestReadToTheEnd:
     def test_who_listens_may_stop_it(self, rogue, tenant):
         rogue.answer = always(page("i-1", token="a"))
 
-        def lost(pages, instances):
+        def lost(page):
             raise RuntimeError("the lease is gone")
 
         with pytest.raises(RuntimeError, match="lease"):
@@ -104,11 +113,6 @@ class TestWhatIsNoAnswer:
             pytest.param(
                 xml("DescribeInstancesResponse", "<reservationSet><item/></reservationSet>"), id="bare reservation"
             ),
-            pytest.param(Answer(WHOLE.replace(b"<code>16<", b"<code>sixteen<")), id="a word where a number belongs"),
-            pytest.param(
-                Answer(WHOLE.replace(b"<instanceType>", b"<launchTime>soon</launchTime><instanceType>")),
-                id="a date that is none",
-            ),
         ],
     )
     def test_it_leaves_the_region_unread(self, rogue, tenant, stopwatch, answer):
@@ -119,6 +123,21 @@ class TestWhatIsNoAnswer:
         assert (unread.pages, unread.calls) == (0, 1)
         assert "Wi-Fi" not in unread.message
         assert stopwatch() < 5
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            pytest.param(WHOLE.replace(b"<code>16<", b"<code>sixteen<"), id="a word where a number belongs"),
+            pytest.param(
+                WHOLE.replace(b"<instanceType>", b"<launchTime>soon</launchTime><instanceType>"), id="a date that is none"
+            ),
+            pytest.param(WHOLE.replace(b"<code>16</code>", b"<code>16</cod>"), id="damaged within an instance"),
+        ],
+    )
+    def test_an_instance_that_came_damaged_is_told_when_it_is_read(self, rogue, tenant, body):
+        rogue.answer = always(Answer(body))
+        with pytest.raises(PageError, match="damaged"):
+            read_region(tenant, "eu-west-1", on_page=lambda page: read_instance(page.instances[0], page.region))
 
     def test_a_bad_second_page_spoils_the_first(self, rogue, tenant):
         rogue.answer = in_turn(page("i-1", token="a"), Answer(HTML))
@@ -227,8 +246,8 @@ class TestSessionsThatEnd:
             return page("i-2") if form.get("NextToken") else page("i-1", token="a")
 
         rogue.answer = answer
-        read = read_region(self.provider(made), "eu-west-1")
-        assert [record.instance_id for record in read.instances] == ["i-1", "i-2"]
+        read, found = read_ids(self.provider(made))
+        assert found == ["i-1", "i-2"]
         assert len(made) == 2
         assert read.calls == 3
 

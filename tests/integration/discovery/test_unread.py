@@ -1,6 +1,7 @@
 """Discovery: what an incomplete reading must not change."""
 
 from functools import partial
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -41,8 +42,8 @@ def lose_patience(monkeypatch: pytest.MonkeyPatch, region: str) -> None:
     patient = ec2.read_region
     hasty = partial(patient, read_timeout_seconds=0.3, call_seconds=0.6)
 
-    def read_region(provider: CredentialProvider, name: str) -> RegionRead | RegionUnread:
-        return hasty(provider, name) if name == region else patient(provider, name)
+    def read_region(provider: CredentialProvider, name: str, **options: Any) -> RegionRead | RegionUnread:
+        return (hasty if name == region else patient)(provider, name, **options)
 
     monkeypatch.setattr(ec2, "read_region", read_region)
 

@@ -1,0 +1,117 @@
+"""Writes many rows by the quickest honest way of each database; nothing here knows a table.
+
+The driver's own executemany with tuples: through the ORM, or through Core with dictionaries, the same rows take two to
+twenty times as long (`benchmarks/` measures it). PostgreSQL takes very many by COPY into a table of the transaction's
+own.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Dialect
+
+from app.columns import Json, UtcDateTime
+
+#: From so many rows on, COPY pays for the table that it needs.
+COPY_FROM = 200
+
+Row = Sequence[Any]
+
+
+def insert_rows(connection: Connection, table: sa.Table, columns: Sequence[str], rows: Sequence[Row]) -> None:
+    """INSERT the rows, whose values stand in the order of `columns`; JSON is given as text."""
+    _write(connection, table, columns, rows, "")
+
+
+def upsert_rows(
+    connection: Connection,
+    table: sa.Table,
+    columns: Sequence[str],
+    rows: Sequence[Row],
+    *,
+    key: Sequence[str],
+    keep: Sequence[str] = (),
+) -> None:
+    """INSERT the rows, or UPDATE those whose `key` columns exist already.
+
+    Values stand in the order of `columns`; JSON is given as text. Columns in `key` and `keep` are written on insert
+    only.
+    """
+    quote = connection.dialect.identifier_preparer.quote
+    updated = [quote(name) for name in columns if name not in {*key, *keep}]
+    if connection.dialect.name == "mysql":
+        # MariaDB knows no other way to say it, and MySQL still knows this one.
+        ending = "ON DUPLICATE KEY UPDATE " + ", ".join(f"{name} = VALUES({name})" for name in updated)
+    else:
+        found = ", ".join(map(quote, key))
+        ending = f"ON CONFLICT ({found}) DO UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in updated)
+    _write(connection, table, columns, rows, ending)
+
+
+def _write(connection: Connection, table: sa.Table, columns: Sequence[str], rows: Sequence[Row], ending: str) -> None:
+    if not rows:
+        return
+    dialect = connection.dialect
+    quote = dialect.identifier_preparer.quote
+    names = ", ".join(map(quote, columns))
+    bound = _bound(table, columns, rows, dialect)
+    if dialect.name == "postgresql" and len(rows) >= COPY_FROM:
+        _copy(connection, quote(table.name), names, bound, ending)
+        return
+    marks = ", ".join(("?" if dialect.name == "sqlite" else "%s",) * len(columns))
+    statement = f"INSERT INTO {quote(table.name)} ({names}) VALUES ({marks}) {ending}"  # noqa: S608 - names of our own
+    connection.exec_driver_sql(statement, bound)
+
+
+def _copy(connection: Connection, table: str, names: str, rows: Sequence[Row], ending: str) -> None:
+    """Into a table like the other without its indexes, and from there; PostgreSQL checks constraints on the way."""
+    passing = f"{table}_passing"
+    connection.exec_driver_sql(f"CREATE TEMPORARY TABLE IF NOT EXISTS {passing} (LIKE {table}) ON COMMIT DROP")
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor() as cursor, cursor.copy(f"COPY {passing} ({names}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
+    connection.exec_driver_sql(
+        f"INSERT INTO {table} ({names}) SELECT {names} FROM {passing} {ending}"  # noqa: S608 - names of our own
+    )
+    connection.exec_driver_sql(f"TRUNCATE {passing}")
+
+
+def _bound(table: sa.Table, columns: Sequence[str], rows: Sequence[Row], dialect: Dialect) -> list[tuple[Any, ...]]:
+    """The rows as the driver takes them: every column by what SQLAlchemy would do to it, JSON as it is."""
+    makers = {}
+    for place, name in enumerate(columns):
+        kind = table.columns[name].type
+        if isinstance(kind, Json):
+            continue
+        maker = _time_maker(dialect) if isinstance(kind, UtcDateTime) else _maker(kind, dialect)
+        if maker is not None:
+            makers[place] = maker
+    if not makers:
+        return [tuple(row) for row in rows]
+    bound = []
+    for row in rows:
+        values = list(row)
+        for place, make in makers.items():
+            values[place] = make(values[place])
+        bound.append(tuple(values))
+    return bound
+
+
+def _maker(kind: sa.types.TypeEngine[Any], dialect: Dialect) -> Any:
+    return kind.dialect_impl(dialect).bind_processor(dialect)
+
+
+def _time_maker(dialect: Dialect) -> Any:
+    """`UtcDateTime` for many values: most rows share their times."""
+    make = _maker(UtcDateTime(), dialect)
+    made: dict[datetime | None, Any] = {None: None}
+
+    def make_once(value: datetime | None) -> Any:
+        if value not in made:
+            made[value] = make(value) if make else value
+        return made[value]
+
+    return make_once

@@ -1,0 +1,48 @@
+"""Keeps what a region's pages bring until the last one has come, outside of memory.
+
+Nothing may be written before a region is read to its end, and no transaction stays open while AWS is waited for; so the
+rows wait in a file of the system's temporary folder, which has no name and is gone when the process is.
+"""
+
+import pickle
+import tempfile
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, Self
+
+#: Up to here it stays in memory; a page of unchanged instances brings nothing, and most readings are such.
+MEMORY_BYTES = 256 * 1024
+
+
+class Spool:
+    """Batches of anything that pickles, given back in order, once; a context manager."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115 - this is one itself
+        self._count = 0
+
+    def put(self, batch: list[Any]) -> None:
+        """Add a batch.
+
+        Raises:
+            OSError: there is no room on the disk.
+        """
+        pickle.dump(batch, self._file, protocol=pickle.HIGHEST_PROTOCOL)
+        self._count += 1
+
+    def batches(self) -> Iterator[list[Any]]:
+        """Every batch in the order in which it came. Only what this process wrote is read: pickle executes."""
+        self._file.seek(0)
+        for _ in range(self._count):
+            yield pickle.load(self._file)  # noqa: S301 - our own, from a file nobody else can open
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.close()

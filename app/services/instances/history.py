@@ -1,0 +1,45 @@
+"""Writes the history of instances: one row for each change that somebody would want to know of."""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, cast
+
+import sqlalchemy as sa
+
+from app.bulk import insert_rows
+from app.database import db, new_id
+from app.models import InstanceChange
+from app.models.types import ChangeKind
+
+CHANGES = cast("sa.Table", InstanceChange.__table__)
+COLUMNS = (
+    *("id", "account_id", "instance_pk", "kind", "field", "before", "after"),
+    *("seen_at", "happened_at", "run_id", "event_pk"),
+)
+
+#: (kind, field, before, after, when it happened if AWS says)
+Change = tuple[ChangeKind, str, Any, Any, datetime | None]
+
+
+def note_changes(
+    account_pk: int,
+    changes: Iterable[tuple[int, Change]],
+    *,
+    seen_at: datetime,
+    run_id: int | None = None,
+    event_pk: int | None = None,
+) -> None:
+    """Write (`instances.id`, change) pairs, in the transaction that changes the instances themselves."""
+    told = [
+        (
+            *(new_id(), account_pk, instance_pk, kind, field, _json(before), _json(after)),
+            *(seen_at, happened_at, run_id, event_pk),
+        )
+        for instance_pk, (kind, field, before, after, happened_at) in changes
+    ]
+    insert_rows(db.session.connection(), CHANGES, COLUMNS, told)
+
+
+def _json(value: Any) -> str | None:
+    return None if value is None else json.dumps(value, ensure_ascii=False)
