@@ -14,10 +14,13 @@ from botocore.model import ListShape, Shape, StructureShape
 from lxml import etree
 
 from app.aws.instance_page import PageError, RawInstance, parser
-from app.aws.records import KEPT, READ, InstanceRecord, instance_record
+from app.aws.records import KEPT, KEPT_WITHIN, READ, InstanceRecord, instance_record
 from app.aws.session import service_model
 
 Convert = Callable[[etree._Element], Any]
+
+#: What members of lists are known by, the first that there is.
+NAMED_BY = ("NetworkInterfaceId", "DeviceName", "GroupId", "PrivateIpAddress", "Ipv6Address", "ProductCodeId")
 
 _local = threading.local()
 
@@ -32,8 +35,8 @@ def read_instance(raw: RawInstance, region: str) -> InstanceRecord:
 
 
 def read_fields(xml: bytes) -> dict[str, Any]:
-    """The kept members of one `Reservations[].Instances[]` as botocore names them; times are ISO 8601 in UTC, and lists
-    are in an order of ours, for AWS promises none.
+    """The kept members of one `Reservations[].Instances[]` as botocore names them, but that times are ISO 8601 text in
+    UTC, tags are one map, and lists are in an order of ours, for AWS promises none.
 
     Raises:
         PageError: as `read_instance`.
@@ -54,23 +57,23 @@ def _parser() -> etree.XMLParser:
 
 @cache
 def _plan() -> Convert:
-    return _structure(service_model("ec2").shape_for("Instance"), frozenset({*KEPT, *READ}))
+    return _structure(service_model("ec2").shape_for("Instance"), frozenset({*KEPT, *READ}), "Instance")
 
 
-def _converter(shape: Shape) -> Convert:
+def _converter(shape: Shape, path: str) -> Convert | None:
     if isinstance(shape, StructureShape):
-        return _structure(shape, None)
+        return _structure(shape, KEPT_WITHIN.get(path), path)
+    if path == "Instance.Tags":
+        return _tags
     if isinstance(shape, ListShape):
-        return _list(shape)
-    return {"string": _text, "integer": _integer, "long": _integer, "boolean": _boolean, "timestamp": _time}[
-        shape.type_name
-    ]
+        return _list(shape, path)
+    return _SCALARS[shape.type_name]
 
 
-def _structure(shape: Shape, kept: frozenset[str] | None) -> Convert:
+def _structure(shape: Shape, kept: frozenset[str] | None, path: str) -> Convert:
     assert isinstance(shape, StructureShape)
-    members: dict[str, tuple[str, Convert]] = {
-        member.serialization.get("name", name): (name, _converter(member))
+    members: dict[str, tuple[str, Convert | None]] = {
+        member.serialization.get("name", name): (name, _converter(member, f"{path}.{name}"))
         for name, member in shape.members.items()
         if kept is None or name in kept
     }
@@ -81,22 +84,47 @@ def _structure(shape: Shape, kept: frozenset[str] | None) -> Convert:
         for child in element:
             member = find(child.tag)
             if member is not None:
-                found[member[0]] = member[1](child)
+                name, make = member
+                # Most are text: not worth a call.
+                found[name] = (child.text or "") if make is None else make(child)
         return found
 
     return convert
 
 
-def _list(shape: ListShape) -> Convert:
-    member = _converter(shape.member)
+def _list(shape: ListShape, path: str) -> Convert:
+    member = _converter(shape.member, path) or _text
+    order = _order(shape.member)
 
     def convert(element: etree._Element) -> list[Any]:
         found = [member(child) for child in element]
         if len(found) > 1:
-            found.sort(key=repr)
+            found.sort(key=order)
         return found
 
     return convert
+
+
+def _order(shape: Shape) -> Callable[[Any], Any]:
+    """What a list is sorted by: what its members are known by, where they have such a thing."""
+    if isinstance(shape, StructureShape):
+        name = next((name for name in NAMED_BY if name in shape.members), None)
+        if name is not None:
+            return lambda item: (item.get(name, ""), repr(item) if name not in item else "")
+    return repr
+
+
+def _tags(element: etree._Element) -> dict[str, str]:
+    """The one list that is a map, and often the longest."""
+    names, texts = [], []
+    for child in element.iter("key", "value"):
+        names.append(child.tag)
+        texts.append(child.text or "")
+    keys = texts[::2]
+    if len(keys) == len(element) and names == ["key", "value"] * len(keys):
+        return dict(zip(keys, texts[1::2], strict=True))
+    # A tag without a value, or in another order.
+    return {tag.findtext("key") or "": tag.findtext("value") or "" for tag in element}
 
 
 def _text(element: etree._Element) -> str:
@@ -112,5 +140,18 @@ def _boolean(element: etree._Element) -> bool:
 
 
 def _time(element: etree._Element) -> str:
-    found = datetime.fromisoformat(element.text or "")
+    text = element.text or ""
+    found = datetime.fromisoformat(text)
+    if text.endswith(".000Z") and len(text) == 24:  # as AWS always writes it
+        return text[:19] + "+00:00"
     return (found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)).isoformat()
+
+
+#: None is text.
+_SCALARS: dict[str, Convert | None] = {
+    "string": None,
+    "integer": _integer,
+    "long": _integer,
+    "boolean": _boolean,
+    "timestamp": _time,
+}

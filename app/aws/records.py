@@ -5,12 +5,13 @@ lifecycles, tenancies and platforms without notice.
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
+
+import orjson
 
 from app.errors import FaultCode
 
@@ -59,6 +60,34 @@ KEPT = (
     "UsageOperationUpdateTime",
     "VirtualizationType",
 )
+_KEPT = frozenset(KEPT)
+
+#: Within these, what is kept. The rest says the same again, or only what AWS needs for itself.
+KEPT_WITHIN = {
+    "Instance.NetworkInterfaces": frozenset(
+        {
+            "Association",
+            "Attachment",
+            "Description",
+            "Groups",
+            "InterfaceType",
+            "Ipv6Addresses",
+            "MacAddress",
+            "NetworkInterfaceId",
+            "PrivateIpAddress",
+            "PrivateIpAddresses",
+            "SourceDestCheck",
+            "Status",
+            "SubnetId",
+            "VpcId",
+        }
+    ),
+    "Instance.NetworkInterfaces.Association": frozenset({"CarrierIp", "CustomerOwnedIp", "PublicIp"}),
+    "Instance.NetworkInterfaces.Attachment": frozenset({"AttachTime", "DeviceIndex", "NetworkCardIndex"}),
+    "Instance.NetworkInterfaces.PrivateIpAddresses": frozenset({"Association", "Primary", "PrivateIpAddress"}),
+    "Instance.NetworkInterfaces.PrivateIpAddresses.Association": frozenset({"PublicIp"}),
+}
+
 #: And what is read for the fields of the record alone.
 READ = (
     "Architecture",
@@ -183,7 +212,7 @@ class RegionUnread:
 def instance_record(
     raw: Mapping[str, Any], region: str, reservation: ReservationFacts | None = None, raw_hash: str = ""
 ) -> InstanceRecord:
-    """Turn one of `Reservations[].Instances[]` into a record; times in `raw` are ISO 8601 text in UTC.
+    """Turn one of `Reservations[].Instances[]` into a record; in `raw` times are ISO 8601 text in UTC, tags one map.
 
     Raises ValueError where there is no instance id; anything else may be missing or unknown.
     """
@@ -192,8 +221,8 @@ def instance_record(
         raise ValueError("An instance without an id.")
     text = raw.get
     placement, reason = raw.get("Placement") or {}, raw.get("StateReason") or {}
-    tags = {tag.get("Key") or "": tag.get("Value") or "" for tag in raw.get("Tags") or ()}
-    metadata = json.dumps(_metadata(raw, tags, reservation), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    tags = raw.get("Tags") or {}
+    metadata = orjson.dumps(_metadata(raw, tags, reservation), option=orjson.OPT_SORT_KEYS)
     content = (
         instance_id,
         region,
@@ -216,11 +245,11 @@ def instance_record(
         reason.get("Message") or "",
         _transition_time(raw.get("StateTransitionReason") or ""),
     )
-    return InstanceRecord(*content, tags, metadata, _hash(content, metadata), raw_hash)
+    return InstanceRecord(*content, tags, metadata.decode(), _hash(content, metadata), raw_hash)
 
 
 def _metadata(raw: Mapping[str, Any], tags: dict[str, str], reservation: ReservationFacts | None) -> dict[str, Any]:
-    found = {name: raw[name] for name in KEPT if name in raw}
+    found = {name: value for name, value in raw.items() if name in _KEPT}
     options, cpu = raw.get("MetadataOptions") or {}, raw.get("CpuOptions") or {}
     operator = raw.get("Operator") or {}
     cores, threads = cpu.get("CoreCount"), cpu.get("ThreadsPerCore")
@@ -246,8 +275,10 @@ def _metadata(raw: Mapping[str, Any], tags: dict[str, str], reservation: Reserva
     return found
 
 
-def _hash(content: tuple[Any, ...], metadata: str) -> str:
-    return hashlib.sha256(f"{content!r}\n{metadata}".encode(errors="surrogatepass")).hexdigest()[:32]
+def _hash(content: tuple[Any, ...], metadata: bytes) -> str:
+    digest = hashlib.sha256(metadata)
+    digest.update(repr(content).encode())
+    return digest.hexdigest()[:32]
 
 
 def _time(value: str | None) -> datetime | None:

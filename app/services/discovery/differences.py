@@ -4,10 +4,11 @@ Only what somebody would want to know of counts. The rest of an instance's descr
 history: AWS's bookkeeping changes more often than instances do.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
+
+import orjson
 
 from app.aws.records import InstanceRecord
 from app.models.instance import MISSING
@@ -59,7 +60,7 @@ def differences(before: Mapping[str, Any], record: InstanceRecord) -> Iterator[D
             yield Difference(kind, field, old, new, _moment(before, record))
         else:
             yield Difference(ChangeKind.CHANGED, field, old, new, None)
-    facts, known = json.loads(record.metadata), before["instance_metadata"]
+    facts, known = orjson.loads(record.metadata), before["instance_metadata"]
     for name in FACTS:
         if known.get(name) != facts.get(name):
             yield Difference(ChangeKind.CHANGED, name, known.get(name), facts.get(name), None)

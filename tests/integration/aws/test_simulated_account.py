@@ -7,6 +7,7 @@ from moto.server import ThreadedMotoServer
 from app.aws.cloudformation import role_template
 from app.aws.credentials import Credentials
 from app.aws.ec2 import read_region
+from app.aws.instance_xml import read_instance
 from app.aws.identity import assume_role, get_app_identity, get_caller_identity, verify_keys
 from app.aws.records import RegionRead
 from app.aws.regions import list_regions
@@ -60,17 +61,22 @@ class TestAnAccount:
         credentials = assume_role(output["OutputValue"], "0123456789abcdef", "run-1")
         identity = get_caller_identity(credentials, "us-east-1")
         regions = list_regions(credentials, "us-east-1")
-        read = read_region(credentials, "us-east-1")
+        records = []
+        read = read_region(
+            credentials,
+            "us-east-1",
+            on_page=lambda page: records.extend(read_instance(raw, page.region) for raw in page.instances),
+        )
 
         assert output["OutputValue"] == f"arn:aws:iam::{ACCOUNT}:role/SpotkeeperReadOnly"
         assert (identity.account_id, identity.is_assumed_role) == (ACCOUNT, True)
         assert "us-east-1" in {region.name for region in regions if region.is_enabled}
         assert isinstance(read, RegionRead)
-        assert {record.instance_id for record in read.instances} == ids
-        assert {record.name for record in read.instances} == {"=1+1 <script> 🦊"}
-        assert {record.lifecycle for record in read.instances} == {"on-demand"}
-        assert read_region(credentials, "us-east-1").instances == read.instances
-        assert read_region(credentials, "eu-west-1") == RegionRead("eu-west-1", (), 1, 1)
+        assert {record.instance_id for record in records} == ids
+        assert {record.name for record in records} == {"=1+1 <script> 🦊"}
+        assert {record.lifecycle for record in records} == {"on-demand"}
+        assert read_region(credentials, "us-east-1") == read
+        assert read_region(credentials, "eu-west-1") == RegionRead("eu-west-1", 0, 1, 1)
 
     def test_a_users_keys_are_verified(self, aws):
         iam = aws("iam")
