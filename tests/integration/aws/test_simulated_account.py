@@ -7,8 +7,8 @@ from moto.server import ThreadedMotoServer
 from app.aws.cloudformation import role_template
 from app.aws.credentials import Credentials
 from app.aws.ec2 import read_region
-from app.aws.instance_xml import read_instance
 from app.aws.identity import assume_role, get_app_identity, get_caller_identity, verify_keys
+from app.aws.instance_xml import read_instance
 from app.aws.records import RegionRead
 from app.aws.regions import list_regions
 from app.errors import AwsFault, FaultCode
