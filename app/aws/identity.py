@@ -20,7 +20,7 @@ from app.aws.formats import (
     role_session_name,
 )
 from app.aws.meter import CallMeter
-from app.aws.session import app_client, app_region, client
+from app.aws.session import SIGN_IN_SECONDS, app_client, app_region, client
 from app.errors import AwsFault, FaultCode
 
 SESSION_SECONDS = 3600
@@ -63,7 +63,7 @@ class VerifiedConnection:
 
 def get_caller_identity(credentials: Credentials, region: str, *, meter: CallMeter | None = None) -> CallerIdentity:
     """Ask STS in `region` whose these credentials are. Needs no permission. Raises AwsFault."""
-    with closing(client("sts", credentials, region, meter=meter)) as sts, aws_faults():
+    with closing(client("sts", credentials, region, call_seconds=SIGN_IN_SECONDS, meter=meter)) as sts, aws_faults():
         answer = sts.get_caller_identity()
     return _identity(answer)
 

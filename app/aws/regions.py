@@ -10,7 +10,7 @@ from app.aws.credentials import Credentials
 from app.aws.errors import aws_faults
 from app.aws.formats import REGION
 from app.aws.meter import CallMeter
-from app.aws.session import client, known_regions, require_region
+from app.aws.session import SIGN_IN_SECONDS, client, known_regions, require_region
 from app.errors import AwsFault, FaultCode
 
 ENABLED = frozenset({"opt-in-not-required", "opted-in"})
@@ -35,7 +35,8 @@ def list_regions(credentials: Credentials, home_region: str, *, meter: CallMeter
     Asked under the account's own credentials: which regions are enabled differs from account to account.
     """
     known = known_regions(require_region(home_region))
-    with closing(client("ec2", credentials, home_region, meter=meter)) as ec2, aws_faults():
+    asking = client("ec2", credentials, home_region, call_seconds=SIGN_IN_SECONDS, meter=meter)
+    with closing(asking) as ec2, aws_faults():
         answer = ec2.describe_regions(AllRegions=True)
     found: dict[str, Region] = {}
     for item in answer.get("Regions") or ():

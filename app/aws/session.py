@@ -35,6 +35,9 @@ READ_TIMEOUT_SECONDS = 20
 MAX_ATTEMPTS = 4
 #: One call with all its attempts. Two rounds of silent regions still end within a minute and a half.
 CALL_SECONDS = 40
+#: And of the calls a job begins with (who are we, which regions): an account that never answers costs a worker
+#: about ten seconds, not a minute.
+SIGN_IN_SECONDS = 8
 USER_AGENT = "spotkeeper"
 
 #: The installation's own identity may be used for nothing else.
@@ -120,7 +123,7 @@ def client(
             aws_access_key_id=credentials.access_key_id,
             aws_secret_access_key=credentials.secret_access_key,
             aws_session_token=credentials.session_token,
-            config=_config(read_timeout_seconds),
+            config=_config(read_timeout_seconds, call_seconds),
         )
     return _guarded(made, read_timeout_seconds, call_seconds, deadline, meter)
 
@@ -141,8 +144,8 @@ def app_client(service: Literal["sts"], region: str) -> "STSClient":
                 FaultCode.NO_APP_IDENTITY,
                 "This installation has no AWS credentials of its own, so it cannot assume a role.",
             )
-        made = _boto3_on(session).client(service, region_name=region, config=_config(READ_TIMEOUT_SECONDS))
-    return _guarded(made, READ_TIMEOUT_SECONDS, CALL_SECONDS)  # type: ignore[no-any-return]
+        made = _boto3_on(session).client(service, region_name=region, config=_config(SIGN_IN_SECONDS, SIGN_IN_SECONDS))
+    return _guarded(made, SIGN_IN_SECONDS, SIGN_IN_SECONDS)  # type: ignore[no-any-return]
 
 
 def app_region() -> str:
@@ -181,9 +184,10 @@ def require_region(region: str) -> str:
     )
 
 
-def _config(read_timeout_seconds: float) -> Config:
+def _config(read_timeout_seconds: float, call_seconds: float) -> Config:
     return Config(
-        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        # Connecting has no clock of ours over it: the last attempt may outlive the call by a third.
+        connect_timeout=min(CONNECT_TIMEOUT_SECONDS, call_seconds / 3),
         read_timeout=read_timeout_seconds,
         retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS},
         user_agent_extra=USER_AGENT,
