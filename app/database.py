@@ -63,12 +63,18 @@ def new_id() -> int:
     Known before the INSERT, so that a secret can be bound to its row, and safe to make on any worker.
     See docs/decisions/0002-ids-are-made-by-the-application.md.
     """
+    return new_ids(1)[0]
+
+
+def new_ids(count: int) -> range:
+    """So many ids at once, one after the other: for rows that are written together."""
     global _last_id
     now = int(time.time() * 1000) - _EPOCH_MS
     candidate = (now << _RANDOM_BITS) | secrets.randbits(_RANDOM_BITS)
     with _id_lock:
-        _last_id = max(_last_id + 1, candidate)
-        return _last_id
+        first = max(_last_id + 1, candidate)
+        _last_id = first + count - 1
+    return range(first, first + count)
 
 
 # --- time and transactions ---------------------------------------------------------------------------------

@@ -26,6 +26,8 @@ class Instance(Identified, Timestamped, Base):
         sa.Index(None, "account_id", "name_key", "id"),
         # What lists are filtered and counted by: small enough to be read whole instead of the rows.
         sa.Index("ix_instances_kinds", "account_id", "region", "state", "lifecycle", "auth_status", "instance_type"),
+        # What a reading compares with, apart from the rows: they are wide, and nearly all of them stay as they are.
+        sa.Index("ix_instances_readings", "account_id", "instance_id", "raw_hash"),
         sa.Index(None, "name_key", "id"),
         sa.Index(None, "instance_id", "id"),
         sa.Index(None, "instance_type", "id"),

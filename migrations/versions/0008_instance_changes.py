@@ -48,6 +48,7 @@ def upgrade() -> None:
     op.create_index("ix_instance_changes_account_id_id", "instance_changes", ["account_id", "id"])
     op.create_index("ix_instance_changes_instance_pk_id", "instance_changes", ["instance_pk", "id"])
     op.add_column("instances", sa.Column("raw_hash", columns.ExactText(32), nullable=False, server_default=""))
+    op.create_index("ix_instances_readings", "instances", ["account_id", "instance_id", "raw_hash"])
     op.add_column("region_scans", sa.Column("rehashed_at", columns.UtcDateTime(), nullable=True))
 
     op.drop_table("instance_tallies")
@@ -77,6 +78,7 @@ def downgrade() -> None:
     _create_tallies(sa.Column("instance_type", columns.ExactText(64), nullable=False))
     _count("instance_tallies", "account_id", "region", "state", "lifecycle", "auth_status", "instance_type")
     op.drop_column("region_scans", "rehashed_at")
+    op.drop_index("ix_instances_readings", "instances")
     op.drop_column("instances", "raw_hash")
     op.drop_table("instance_changes")
 

@@ -5,7 +5,7 @@ the region was read to its end.
 """
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import sqlalchemy as sa
 
 from app.aws.records import InstanceRecord
-from app.database import db, new_id
+from app.database import db, new_ids
 from app.models import Instance
 from app.services.discovery.differences import FIELDS, Difference, appearance, differences
 from app.services.discovery.spool import Spool
@@ -43,7 +43,9 @@ class Taken(NamedTuple):
     differences: tuple[Difference, ...]
 
 
-class _Known(NamedTuple):
+class _Stored(NamedTuple):
+    """A row that a page's instance may have become different from."""
+
     id: int
     raw_hash: str
     state: str
@@ -83,52 +85,67 @@ class Intake:
             PageError: an instance came damaged; then the region counts as unread.
         """
         known = self._known([raw.instance_id for raw in page])
-        present = self.present
-        differing: list[tuple[RawInstance, _Known | None]] = []
+        differing: list[RawInstance] = []
         for raw in page:
-            found = known.get(raw.instance_id)
-            if found is not None:
-                present.append(found.id)
-                if found.raw_hash == raw.raw_hash:
-                    continue
-            differing.append((raw, found))
+            instance_pk, raw_hash = known.get(raw.instance_id, (None, ""))
+            if instance_pk is not None:
+                self.present.append(instance_pk)
+            if raw_hash != raw.raw_hash:
+                differing.append(raw)
         self.counts.seen += len(page)
         if differing:
-            self._keep(differing)
+            self._keep(differing, known)
 
     def close(self) -> None:
         self.spool.close()
 
-    def _keep(self, differing: "Sequence[tuple[RawInstance, _Known | None]]") -> None:
+    def _keep(self, differing: "Sequence[RawInstance]", known: Mapping[str, tuple[int, str]]) -> None:
         from app.aws.instance_xml import read_instance  # lxml stays out of the web process
 
-        batch: list[Taken] = []
-        changed: dict[int, tuple[InstanceRecord, _Known]] = {}
-        for raw, found in differing:
-            record = read_instance(raw, self.region)
-            if found is None:
-                instance_pk = new_id()
-                self.present.append(instance_pk)
-                batch.append(Taken(instance_pk, True, ("", ""), record, (appearance(record),)))
-            elif found.content_hash != record.content_hash:
-                changed[found.id] = (record, found)
+        records = [read_instance(raw, self.region) for raw in differing]
+        fresh = [record for record in records if record.instance_id not in known]
+        batch = [
+            Taken(instance_pk, True, ("", ""), record, (appearance(record),))
+            for instance_pk, record in zip(new_ids(len(fresh)), fresh, strict=True)
+        ]
+        self.present.extend(taken.instance_pk for taken in batch)
+        stored = self._stored([known[record.instance_id][0] for record in records if record.instance_id in known])
+        changed: dict[int, InstanceRecord] = {}
+        for record in records:
+            row = stored.get(known.get(record.instance_id, (0, ""))[0])
+            if row is None:
+                continue  # new, or its account is being disconnected
+            if row.content_hash == record.content_hash:
+                self.rehashed.append((row.id, record.raw_hash))
             else:
-                self.rehashed.append((found.id, record.raw_hash))
+                changed[row.id] = record
         before = self._before(list(changed))
-        for instance_pk, (record, found) in changed.items():
-            if instance_pk in before:  # else its account is being disconnected
+        for instance_pk, record in changed.items():
+            if instance_pk in before:
+                row = stored[instance_pk]
                 told = tuple(differences(before[instance_pk], record))
-                batch.append(Taken(instance_pk, False, (found.raw_hash, found.state), record, told))
-        self.counts.added += sum(taken.is_new for taken in batch)
-        self.counts.changed += len(changed)
+                batch.append(Taken(instance_pk, False, (row.raw_hash, row.state), record, told))
+        self.counts.added += len(fresh)
+        self.counts.changed += len(batch) - len(fresh)
         if batch:
             self.spool.put(batch)
 
-    def _known(self, instance_ids: Sequence[str]) -> dict[str, _Known]:
-        query = sa.select(
-            Instance.instance_id, Instance.id, Instance.raw_hash, Instance.state, Instance.content_hash
-        ).where(Instance.account_id == self.account_pk, Instance.instance_id.in_(instance_ids))
-        found = {row[0]: _Known(*row[1:]) for row in db.session.execute(query)}
+    def _known(self, instance_ids: Sequence[str]) -> dict[str, tuple[int, str]]:
+        """(`instances.id`, raw hash) of those that are stored; from an index alone."""
+        query = sa.select(Instance.instance_id, Instance.id, Instance.raw_hash).where(
+            Instance.account_id == self.account_pk, Instance.instance_id.in_(instance_ids)
+        )
+        found = {instance_id: (id_, raw_hash) for instance_id, id_, raw_hash in db.session.execute(query)}
+        db.session.rollback()
+        return found
+
+    def _stored(self, instance_pks: Sequence[int]) -> dict[int, _Stored]:
+        if not instance_pks:
+            return {}
+        query = sa.select(Instance.id, Instance.raw_hash, Instance.state, Instance.content_hash).where(
+            Instance.id.in_(instance_pks)
+        )
+        found = {row[0]: _Stored(*row) for row in db.session.execute(query)}
         db.session.rollback()
         return found
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 import sqlalchemy as sa
 
 from app.bulk import insert_rows
-from app.database import db, new_id
+from app.database import db, new_ids
 from app.models import InstanceChange
 from app.models.types import ChangeKind
 
@@ -31,12 +31,15 @@ def note_changes(
     event_pk: int | None = None,
 ) -> None:
     """Write (`instances.id`, change) pairs, in the transaction that changes the instances themselves."""
+    listed = list(changes)
     told = [
         (
-            *(new_id(), account_pk, instance_pk, kind, field, _json(before), _json(after)),
+            *(id_, account_pk, instance_pk, kind, field, _json(before), _json(after)),
             *(seen_at, happened_at, run_id, event_pk),
         )
-        for instance_pk, (kind, field, before, after, happened_at) in changes
+        for id_, (instance_pk, (kind, field, before, after, happened_at)) in zip(
+            new_ids(len(listed)), listed, strict=True
+        )
     ]
     insert_rows(db.session.connection(), CHANGES, COLUMNS, told)
 
