@@ -63,6 +63,9 @@ class Config:
     """How long a worker may be silent before another takes its job over."""
 
     region_threads: int = 4
+    aws_calls_per_hour: int = 2000
+    """Requests to AWS for one account in one hour, beyond which its jobs wait; 0 = no limit."""
+
     system_log_days: int = 90
     session_idle_seconds: int = 3600
     session_lifetime_seconds: int = 43_200
@@ -110,6 +113,7 @@ class Config:
             discovery_interval_seconds=read.integer("DISCOVERY_INTERVAL_SECONDS", 900, 60, 86_400),
             lease_seconds=read.integer("LEASE_SECONDS", 60, 2, 3600),
             region_threads=read.integer("REGION_THREADS", 4, 1, 32),
+            aws_calls_per_hour=read.integer("AWS_CALLS_PER_HOUR", 2000, 0, 1_000_000),
             system_log_days=read.integer("SYSTEM_LOG_DAYS", 90, 1, 3650),
             session_idle_seconds=read.integer("SESSION_IDLE_SECONDS", 3600, 60, 86_400),
             session_lifetime_seconds=read.integer("SESSION_LIFETIME_SECONDS", 43_200, 300, 2_592_000),

@@ -1,11 +1,12 @@
-"""What is deleted when it is old, apart from log lines: finished runs, and sessions nobody can use any more."""
+"""What is deleted when it is old, apart from log lines: finished runs, sessions nobody can use
+any more, and counts of calls."""
 
 from datetime import datetime
 
 import sqlalchemy as sa
 
 from app.database import own_transaction, retry_transient
-from app.models import Run, UserSession
+from app.models import Account, ApiCall, Run, UserSession
 from app.models.types import RunState
 
 #: Rows a transaction: short enough that nobody waits for it.
@@ -21,6 +22,24 @@ def prune_runs(*, older_than: datetime) -> int:
 def prune_sessions(*, older_than: datetime) -> int:
     """Delete the sessions that ended before then, in transactions of their own; returns how many."""
     return _delete(UserSession, UserSession.expires_at < older_than)
+
+
+def prune_calls(*, older_than: datetime) -> int:
+    """Forget the counts of calls of hours before then, one account a transaction; returns how many rows."""
+    with own_transaction() as session:
+        account_pks = session.scalars(sa.select(Account.id)).all()
+    return sum(_delete_calls(account_pk, older_than) for account_pk in account_pks)
+
+
+@retry_transient
+def _delete_calls(account_pk: int, older_than: datetime) -> int:
+    with own_transaction() as session:
+        is_old = (ApiCall.account_id == account_pk) & (ApiCall.hour_at < older_than)
+        # By the account, with which the key begins: the hour alone has no index. Mostly there is nothing to lock.
+        count = session.scalar(sa.select(sa.func.count()).where(is_old)) or 0
+        if count:
+            session.execute(sa.delete(ApiCall).where(is_old).execution_options(synchronize_session=False))
+        return count
 
 
 def _delete(model: type[Run] | type[UserSession], is_old: sa.ColumnElement[bool]) -> int:
