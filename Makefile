@@ -2,11 +2,12 @@
 SHELL := /bin/bash
 PYTHON ?= python3.11
 VENV := .venv
+PEERS := .venv-peers
 BIN := $(VENV)/bin
 UV := 0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types imports templates requirements clean
+.PHONY: help demo test check format lint types imports templates requirements peers bench bench-small clean
 
 help: ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -56,10 +57,27 @@ imports: $(VENV)/.dev ## Check who may know whom
 templates: $(VENV)/.dev ## Lint the templates
 	@$(BIN)/djlint --lint --quiet app/templates
 
+# They may be missing: what is measured against them is then left out.
+$(PEERS)/.done: requirements/peers.txt | $(VENV)/.dev
+	@echo "Installing what we are measured against (pinned by hash, in $(PEERS))"
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(PEERS)
+	@$(BIN)/uv pip install --quiet --python $(PEERS)/bin/python --require-hashes -r requirements/peers.txt
+	@touch $@
+
+peers: $(PEERS)/.done ## Install what `make bench` measures us against, in an environment of their own
+
+bench: $(VENV)/.dev ## Measure discoveries of 10,000 and 50,000 instances against others (ARGS="--help" tells more)
+	@$(MAKE) --no-print-directory peers || echo "Going on without Cloud Custodian and awscli" >&2
+	@$(BIN)/python -m benchmarks.discovery $(ARGS)
+
+bench-small: $(VENV)/.dev ## The same with a few thousand instances, and room for a noisy machine
+	@$(BIN)/python -m benchmarks.discovery --small $(ARGS)
+
 requirements: $(VENV)/.dev ## Pin the dependencies of pyproject.toml anew, with hashes
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra demo --extra dev pyproject.toml -o requirements/dev.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra demo -c requirements/dev.txt pyproject.toml -o requirements/demo.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header -c requirements/dev.txt pyproject.toml -o requirements/production.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --group pyproject.toml:peers -o requirements/peers.txt
 
-clean: ## Remove the environment and the demo's data
-	rm -rf $(VENV) instance
+clean: ## Remove the environments and the demo's data
+	rm -rf $(VENV) $(PEERS) instance

@@ -24,8 +24,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event
 
-from app import create_app
-from app.config import Config, normalize_database_url
 from app.database import db, new_id
 from app.models import Account, Instance, InstanceTag, RegionScan, User
 from app.models.types import AccountHealth, AccountStatus, AuthStatus, ConnectionMethod, RegionResult, Role
@@ -33,6 +31,7 @@ from app.services.instances.filters import InstanceFilters
 from app.services.instances.listing import list_instances
 from app.services.instances.tallies import refresh_tallies
 from app.services.sessions import start_session
+from benchmarks.installation import make_app
 
 #: A full page of them, so that both pages show as many rows.
 FEW = 60
@@ -77,19 +76,6 @@ def main() -> None:
         measure(app, browsers, "a page far down", deep, options.rounds)
         with app.app_context():
             db.engine.dispose()
-
-
-def make_app(folder: Path, database_url: str) -> Flask:
-    config = Config(
-        instance_path=folder,
-        database_url=normalize_database_url(database_url).render_as_string(hide_password=False),
-        secret_key="a key for measuring, never used elsewhere",
-        encryption_keys=(("k1", bytes(range(32))),),
-        environment="development",
-        secure_cookies=False,
-        broker_url="filesystem://",
-    )
-    return create_app(config)
 
 
 def seed_people() -> dict[str, int]:
