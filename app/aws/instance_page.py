@@ -20,16 +20,16 @@ from lxml import etree
 #: would make another record.
 READER_VERSION = 1
 
-INSTANCE_ID = re.compile(r"i-[0-9A-Za-z-]{1,62}")
 
 #: More exclamation and question marks than this in one page are not counted out; the page is parsed as a whole.
 MAX_MARKS = 20_000
 
 _MARK = b"<instanceId>"
-_ID_END = b"</instanceId>"
 _OPEN, _CLOSE = b"<item>", b"</item>"
-_SET_OPEN, _SET_CLOSE = b"<instancesSet>", b"</instancesSet>"
+_SET_CLOSE = b"</instancesSet>"
 _EMPTY = b"<item/>"
+#: An instance begins with its id, in every answer that AWS documents.
+_ID = re.compile(rb"<item>\s*<instanceId>(i-[0-9A-Za-z-]{1,62})</instanceId>")
 _NAMESPACE = re.compile(rb"\sxmlns=(?:\"[^\"]*\"|'[^']*')")
 
 
@@ -54,8 +54,8 @@ class RawInstance:
     raw_hash: str
     """128 bits of SHA-256 in hex, over the reader's version, the reservation and the bytes."""
 
-    xml: bytes
-    """`<item>...</item>`, without a namespace."""
+    xml: bytes | memoryview
+    """`<item>...</item>`, without a namespace; part of the page, which stays in memory as long as this is used."""
 
     reservation: Reservation
 
@@ -100,35 +100,44 @@ def read_page(body: bytes) -> Page:
         raise PageError("The answer to DescribeInstances is damaged.") from None
 
 
-def _cut(body: bytes) -> tuple[bytes, list[bytes]] | None:
-    """The page without its instances, and the instances; None where the marks do not stand as AWS writes them."""
+def _cut(body: bytes) -> tuple[bytes, list[memoryview]] | None:
+    """The page without its instances, and the instances; None where the marks do not stand as AWS writes them.
+
+    Nothing is copied but the skeleton: a page has megabytes.
+    """
     if _has_markup(body):
         return None
-    start, *pieces = body.split(_MARK)
-    head = start.rstrip()
-    if not pieces:
-        return _NAMESPACE.sub(b"", head, count=1), []
-    if not head.endswith(_OPEN):
-        return None
-    skeleton = [_NAMESPACE.sub(b"", head[: -len(_OPEN)], count=1)]
-    chunks = []
-    last = len(pieces) - 1
-    for number, piece in enumerate(pieces):
-        rest = piece.rstrip()
-        if number < last:
-            if not rest.endswith(_OPEN):
-                return None
-            rest = rest[: -len(_OPEN)].rstrip()
-        if number == last or rest.endswith(_SET_OPEN):
-            end = rest.rfind(_SET_CLOSE)
-            content, glue = rest[: max(end, 0)].rstrip(), rest[max(end, 0) :]
-        else:
-            content, glue = rest, b""
-        if not content.endswith(_CLOSE):
+    starts = []
+    mark = body.find(_MARK)
+    while mark >= 0:
+        start = body.rfind(_OPEN, 0, mark)
+        if start < 0 or body[start + len(_OPEN) : mark].strip():
             return None
-        skeleton += (_EMPTY, glue)
-        chunks.append(_OPEN + _MARK + content)
+        starts.append(start)
+        mark = body.find(_MARK, mark + len(_MARK))
+    skeleton: list[bytes] = []
+    chunks: list[memoryview] = []
+    view, end = memoryview(body), 0
+    for start, following in zip(starts, [*starts[1:], len(body)], strict=True):
+        skeleton += (body[end:start], _EMPTY)
+        end = _end_of_instance(body, start, following)
+        if end < 0:
+            return None
+        chunks.append(view[start:end])
+    skeleton.append(body[end:])
+    skeleton[0] = _NAMESPACE.sub(b"", skeleton[0], count=1)
     return b"".join(skeleton), chunks
+
+
+def _end_of_instance(body: bytes, start: int, following: int) -> int:
+    """Where the instance that begins at `start` ends: before the next one of its reservation, which begins at
+    `following`, or before its reservation's list does; -1 where it is neither."""
+    close = body.rfind(_CLOSE, start, following)
+    end = close + len(_CLOSE)
+    if close < 0 or body[end:following].strip():
+        close = body.rfind(_CLOSE, start, max(body.rfind(_SET_CLOSE, start, following), start))
+        end = close + len(_CLOSE)
+    return end if close >= 0 else -1
 
 
 def _has_markup(body: bytes) -> bool:
@@ -145,7 +154,7 @@ def _has_markup(body: bytes) -> bool:
     return False
 
 
-def _assemble(root: etree._Element, chunks: Sequence[bytes]) -> Page:
+def _assemble(root: etree._Element, chunks: Sequence[memoryview]) -> Page:
     instances: list[RawInstance] = []
     for reservation, items in _reservations(root):
         for item in items:
@@ -186,12 +195,11 @@ def _reservations(root: etree._Element) -> Iterator[tuple[Reservation, etree._El
         yield Reservation(*(item.findtext(name) or "" for name in names)), instances
 
 
-def _raw_instance(xml: bytes, reservation: Reservation) -> RawInstance:
-    start = xml.find(_MARK) + len(_MARK)
-    instance_id = xml[start : xml.find(_ID_END, start)].decode("ascii", "replace")
-    if start < len(_MARK) or not INSTANCE_ID.fullmatch(instance_id):
+def _raw_instance(xml: bytes | memoryview, reservation: Reservation) -> RawInstance:
+    match = _ID.match(xml)
+    if match is None:
         raise PageError("An instance came without an instance id.")
     head = f"{READER_VERSION}\n{reservation.reservation_id}\n{reservation.owner_id}\n{reservation.requester_id}\n"
     digest = hashlib.sha256(head.encode(errors="surrogatepass"))
     digest.update(xml)
-    return RawInstance(instance_id, digest.hexdigest()[:32], xml, reservation)
+    return RawInstance(match[1].decode(), digest.hexdigest()[:32], xml, reservation)

@@ -34,7 +34,7 @@ def read_instance(raw: RawInstance, region: str) -> InstanceRecord:
     return instance_record(read_fields(raw.xml), region, raw.reservation, raw.raw_hash)
 
 
-def read_fields(xml: bytes) -> dict[str, Any]:
+def read_fields(xml: bytes | memoryview) -> dict[str, Any]:
     """The kept members of one `Reservations[].Instances[]` as botocore names them, but that times are ISO 8601 text in
     UTC, tags are one map, and lists are in an order of ours, for AWS promises none.
 
@@ -42,7 +42,7 @@ def read_fields(xml: bytes) -> dict[str, Any]:
         PageError: as `read_instance`.
     """
     try:
-        found: dict[str, Any] = _plan()(etree.fromstring(xml, _parser()))
+        found: dict[str, Any] = _plan()(etree.fromstring(bytes(xml), _parser()))
     except (etree.XMLSyntaxError, ValueError, OverflowError):
         raise PageError("An instance came damaged.") from None
     return found

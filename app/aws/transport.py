@@ -6,6 +6,7 @@ worker, fill its memory, or look like an empty account. Held by botocore's event
 stay in use.
 """
 
+import io
 import re
 import threading
 import time
@@ -111,7 +112,7 @@ class Guard:
         return AWSResponse(request.url, response.status_code, response.headers, _BufferedBody(body))
 
     def _read(self, url: str, response: AWSResponse) -> bytes:
-        chunks: list[bytes] = []
+        body = io.BytesIO()  # which gives what it holds without a copy
         size = 0
         try:
             # read1 gives what has arrived; stream() would wait for a whole chunk, however slowly it drips.
@@ -123,7 +124,7 @@ class Guard:
                     )
                 if time.monotonic() >= self._local.deadline:
                     raise CallTimeoutError(endpoint_url=url, seconds=self._call_seconds)
-                chunks.append(chunk)
+                body.write(chunk)
         except UrllibReadTimeoutError as error:
             raise ReadTimeoutError(endpoint_url=url, error=error) from error
         except HTTPError as error:
@@ -138,7 +139,7 @@ class Guard:
         declared = response.headers.get("content-length")
         if declared is not None and declared.isdigit() and int(declared) != size:
             raise ConnectionClosedError(endpoint_url=url, error=f"{size} of {declared} bytes came")
-        return b"".join(chunks)
+        return body.getvalue()
 
     def _inspect(self, operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:
         if self._protocol not in _XML_PROTOCOLS:
