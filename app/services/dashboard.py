@@ -10,6 +10,8 @@ from app.database import db
 from app.models import Account, AccountEvent, User
 from app.models.instance import MISSING
 from app.models.types import AccountHealth, AccountStatus, AuthStatus
+from app.services.instances.filters import InstanceFilters
+from app.services.instances.freshness import Freshness, find_freshness
 from app.services.instances.tallies import tally_instances, tally_types
 from app.services.scope import visible_accounts
 
@@ -46,8 +48,11 @@ class Dashboard:
     events: Sequence[Any]
     """The latest changes of accounts' status: rows of (AccountEvent, account_name)."""
 
+    freshness: Freshness
+    """How complete and how old all of this is."""
 
-def summarize(viewer: User) -> Dashboard:
+
+def summarize(viewer: User, *, interval_seconds: int) -> Dashboard:
     """What the viewer may see, summed up."""
     rows = db.session.execute(
         sa.select(Account.status, sa.func.count()).where(visible_accounts(viewer)).group_by(Account.status)
@@ -69,6 +74,7 @@ def summarize(viewer: User) -> Dashboard:
         by_region=tallies.by("region", state="running")[:TOP],
         by_type=tally_types(viewer).by("type", state="running")[:TOP],
         events=_list_events(viewer),
+        freshness=find_freshness(viewer, InstanceFilters(), interval_seconds=interval_seconds),
     )
 
 

@@ -136,4 +136,6 @@ def _typed(text: str, kind: Any) -> Any:
     if "\0" in text:
         raise ValueError
     text.encode()  # no lone surrogates
+    if issubclass(kind, int) and not 0 <= int(text) < 2**63:
+        raise ValueError
     return kind(text)

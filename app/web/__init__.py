@@ -8,11 +8,23 @@ from app.web.errors import register_errors
 from app.web.filters import register_filters
 from app.web.headers import register_headers
 from app.web.navigation import register_navigation
-from app.web.views import accounts, auth, dashboard, downtime, experiments, health, instances, me, system_logs, users
+from app.web.views import (
+    accounts,
+    auth,
+    dashboard,
+    downtime,
+    experiments,
+    health,
+    instances,
+    me,
+    runs,
+    system_logs,
+    users,
+)
 
 BLUEPRINTS = tuple(
     view.blueprint
-    for view in (auth, dashboard, accounts, instances, experiments, downtime, system_logs, users, me, health)
+    for view in (auth, dashboard, accounts, runs, instances, experiments, downtime, system_logs, users, me, health)
 )
 
 

@@ -40,6 +40,28 @@ def exact_time(value: datetime | None, zone: str | None = None) -> str:
     return f"{local:%Y-%m-%d %H:%M:%S} {local.tzname() or zone}"
 
 
+def clock(value: datetime | None, zone: str | None = None, now: datetime | None = None) -> str:
+    """`14:02` in the viewer's zone (or the given one) for today, `2026-11-22 14:02` for another day."""
+    if value is None:
+        return NOTHING
+    local, today = value.astimezone(_zone(zone)), (now or utc_now()).astimezone(_zone(zone)).date()
+    return f"{local:%H:%M}" if local.date() == today else f"{local:%Y-%m-%d %H:%M}"
+
+
+def duration(value: timedelta | None) -> str:
+    """`0.4 s`, `12 s`, `3 min 12 s`, `1 h 5 min`: the two largest units, rounded down."""
+    if value is None:
+        return NOTHING
+    seconds = max(value / timedelta(seconds=1), 0.0)
+    if seconds < 10:
+        return f"{int(seconds * 10) / 10:.1f} s"
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes_left = divmod(minutes, 60)
+    if hours:
+        return f"{hours:,} h {minutes_left} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
 def iso(value: datetime | None) -> str:
     """ISO 8601 in UTC to the second, for <time datetime="...">."""
     return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if value is not None else ""
@@ -102,6 +124,6 @@ def _zone(name: str | None) -> ZoneInfo:
 
 def register_filters(app: Flask) -> None:
     """Make the filters known to templates by their names."""
-    for function in (relative_time, exact_time, iso, number, money, percent_floor, plural):
+    for function in (relative_time, exact_time, clock, duration, iso, number, money, percent_floor, plural):
         app.jinja_env.filters[function.__name__] = function
     app.jinja_env.filters["bytes"] = bytes_

@@ -46,6 +46,10 @@ TABLE = {
     "GET accounts.template": "? + 0 0 - -",
     "GET accounts.disconnect": "? + 0 0 - +",
     "POST accounts.disconnect": "? + 0 0 - +",
+    # Its runs: who may ask for one may stop it.
+    "GET runs.index": "? + 0 0 + +",
+    "GET runs.show": "? + 0 0 + +",
+    "POST runs.cancel": "? + 0 0 + +",
     # Readings over all of one's accounts.
     "GET dashboard.index": "? + + + + +",
     "GET instances.index": "? + + + + +",

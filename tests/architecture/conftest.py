@@ -8,6 +8,8 @@ from werkzeug.routing import Rule
 
 from app.database import db
 from app.models import Account, User
+from app.models.types import RunKind
+from app.services import runs
 from tests.client import PageClient
 from tests.conftest import SignIn, browser
 from tests.factories import make_instance
@@ -34,6 +36,8 @@ class World:
             instance = make_instance(account)
             db.session.commit()
             instance_id = instance.id
+            run_id = runs.enqueue(RunKind.DISCOVER_ACCOUNT, account=db.session.get_one(Account, account.id)).id
+            db.session.commit()
         from app.services.sessions import start_session
 
         with app.app_context():
@@ -45,6 +49,7 @@ class World:
             "instance_pk": instance_id,
             "session_id": session_id,
             "user_id": people["client3"].id,
+            "run_id": run_id,
             "filename": "img/mark.svg",
         }
 

@@ -40,6 +40,8 @@ PAGES = {
     "accounts.rename": ["/accounts/{open}/rename"],
     "accounts.credentials": ["/accounts/{active}/credentials", "/accounts/{gone}/credentials"],
     "accounts.disconnect": ["/accounts/{open}/disconnect"],
+    "runs.index": ["/accounts/{active}/runs", "/accounts/{new}/runs"],
+    "runs.show": ["/accounts/{active}/runs/{discovery}", "/accounts/{open}/runs/{refused}"],
     "instances.index": [
         "/instances",
         "/instances?state=running&lifecycle=spot&tag=note",
@@ -109,7 +111,12 @@ def addresses(world: Seeded, visitor: str) -> list[str]:
         open_to = [name for name in open_to if not may("admin", name) or name == "accounts.show"]
     if visitor != "anonymous":
         open_to = [name for name in open_to if name != "auth.sign_in"]  # leads on who is signed in
-    names = {**world.accounts, **world.instances, **{name: user.id for name, user in world.people.items()}}
+    names = {
+        **world.accounts,
+        **world.instances,
+        **world.runs,
+        **{name: user.id for name, user in world.people.items()},
+    }
     return [pattern.format(**names) for name in open_to for pattern in PAGES[name]]
 
 

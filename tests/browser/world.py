@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from flask import Flask
 
 from app.database import db
-from app.models import Account, Downtime, Experiment, Instance, User
+from app.models import Account, Downtime, Experiment, Instance, Run, User
 from app.models.types import Decision, DowntimeCause, LogLevel, Role, RunKind
 from app.services import runs, system_logs
 from app.services.accounts import connect
@@ -38,6 +38,7 @@ class Seeded:
     people: dict[str, User] = field(default_factory=dict)
     accounts: dict[str, int] = field(default_factory=dict)
     instances: dict[str, int] = field(default_factory=dict)
+    runs: dict[str, int] = field(default_factory=dict)
     odd_instances: list[int] = field(default_factory=list)
 
 
@@ -117,3 +118,9 @@ def _age(app: Flask, aws: SimulatedAws, world: Seeded) -> None:
         # Left waiting, so that the page that follows it is seen, too.
         runs.enqueue(RunKind.VERIFY_ACCOUNT, account=db.session.get_one(Account, world.accounts["gone"]))
         db.session.commit()
+        for name, kind, account in (
+            ("discovery", RunKind.DISCOVER_ACCOUNT, "active"),
+            ("refused", RunKind.VERIFY_ACCOUNT, "open"),
+        ):
+            of = (Run.kind == kind, Run.account_id == world.accounts[account])
+            world.runs[name] = db.session.scalars(sa.select(Run.id).where(*of).order_by(Run.id.desc())).first() or 0

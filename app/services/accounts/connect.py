@@ -6,7 +6,7 @@ from sqlalchemy.exc import IntegrityError
 from app.aws.formats import PARTITIONS, new_external_id, parse_role_arn
 from app.database import db
 from app.errors import ConflictError, InvalidInputError
-from app.models import Account, AccountEvent, User
+from app.models import Account, AccountEvent, Run, User
 from app.models.types import AccountStatus, ConnectionMethod, RunKind
 from app.services import runs, system_logs
 from app.services.accounts.status import set_standing
@@ -145,6 +145,18 @@ def request_discovery(account: Account, *, actor: User) -> None:
         raise ConflictError("The account is not connected. Verify it first.")
     runs.enqueue(RunKind.DISCOVER_ACCOUNT, account=account, requested_by=actor)
     system_logs.record("audit", f"Discovery of {account.account_id} requested", user=actor, account=account)
+
+
+def cancel_work(account: Account, run: Run, *, actor: User) -> None:
+    """Stop a verification or discovery that waits or is under way; what it has read by now stays.
+
+    Raises:
+        ConflictError: it is over already.
+    """
+    runs.cancel_run(viewer=actor, run_id=run.id)
+    system_logs.record(
+        "audit", f"{run.kind.value} of {account.account_id} canceled", user=actor, account=account, run_id=run.id
+    )
 
 
 def rename_account(account: Account, account_name: str, *, actor: User) -> None:

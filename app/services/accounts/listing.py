@@ -9,12 +9,11 @@ from sqlalchemy.orm import joinedload
 from app.database import db
 from app.errors import NotFoundError
 from app.models import Account, AccountEvent, RegionScan, Run, User
-from app.models.types import AccountHealth, AccountStatus, RunState
+from app.models.types import AccountHealth, AccountStatus, RegionResult
 from app.services.scope import visible_accounts
 
-#: How many of the newest rows of history and of runs an account's page shows.
+#: How many of the newest rows of its history an account's page shows.
 HISTORY_LENGTH = 50
-RUNS_LENGTH = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +71,12 @@ def get_account(viewer: User, account_pk: int) -> Account:
 
 
 def list_region_scans(account: Account) -> Sequence[RegionScan]:
-    """Every region of the account by name."""
+    """Every region of the account: those with trouble first, then by name; those not enabled last."""
+    trouble_first = sa.case(
+        (RegionScan.result == RegionResult.READ, 1), (RegionScan.result == RegionResult.NOT_OPTED_IN, 2), else_=0
+    )
     return db.session.scalars(
-        sa.select(RegionScan).where(RegionScan.account_id == account.id).order_by(RegionScan.region)
+        sa.select(RegionScan).where(RegionScan.account_id == account.id).order_by(trouble_first, RegionScan.region)
     ).all()
 
 
@@ -87,16 +89,3 @@ def list_events(account: Account) -> Sequence[AccountEvent]:
         .order_by(AccountEvent.id.desc())
         .limit(HISTORY_LENGTH)
     ).all()
-
-
-def list_runs(account: Account) -> Sequence[Run]:
-    """The account's latest runs, newest first; those under way among them."""
-    return db.session.scalars(
-        sa.select(Run).where(Run.account_id == account.id).order_by(Run.id.desc()).limit(RUNS_LENGTH)
-    ).all()
-
-
-def active_run(runs: Sequence[Run]) -> Run | None:
-    """Of the given runs the one that is at work, or waits its turn."""
-    active = [run for run in runs if not run.state.is_over]
-    return min(active, key=lambda run: (run.state is not RunState.RUNNING, run.id), default=None)

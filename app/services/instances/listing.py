@@ -1,19 +1,14 @@
-"""Reading instances: a page of the list, what it can be narrowed by, how fresh it is, and one with all its facts."""
+"""Reading instances: a page of the list, what it can be narrowed by, and one with all its facts."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import joinedload
 
-from app.columns import UtcDateTime
 from app.database import db
 from app.errors import NotFoundError
 from app.models import Account, Instance, RegionScan, User
-from app.models.types import RegionResult
-from app.services.instances.filters import InstanceFilters, as_id
+from app.services.instances.filters import InstanceFilters
 from app.services.paging import PAGE_SIZE, Page, Sort, fetch_page
 from app.services.scope import in_visible_account, visible_accounts
 
@@ -51,21 +46,6 @@ COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Freshness:
-    """How much of what is asked for was read, and when the oldest part of it was."""
-
-    read: int
-    enabled: int
-    oldest_read_at: datetime | None
-    unread: Sequence[Any]
-    """Rows of (RegionScan, account_name) for the regions whose last try failed."""
-
-    @property
-    def is_complete(self) -> bool:
-        return self.read == self.enabled
-
-
 def parse_sort(text: str) -> tuple[str, bool]:
     """The name of a sort and whether it falls; nonsense is the default."""
     name, is_descending = text.removeprefix("-"), text.startswith("-")
@@ -99,30 +79,6 @@ def list_account_choices(viewer: User) -> list[tuple[int, str]]:
         .order_by(sa.func.lower(Account.account_name), Account.id)
     )
     return [(row.id, row.account_name) for row in rows]
-
-
-def find_freshness(viewer: User, filters: InstanceFilters) -> Freshness:
-    """How much of the filtered accounts and regions was read by the last try."""
-    conditions = [in_visible_account(RegionScan.account_id, viewer), RegionScan.result != RegionResult.NOT_OPTED_IN]
-    if filters.account:
-        conditions.append(RegionScan.account_id.in_([id_ for id_ in map(as_id, filters.account) if id_ is not None]))
-    if filters.region:
-        conditions.append(RegionScan.region.in_(filters.region))
-    is_read = RegionScan.result == RegionResult.READ
-    enabled, read, oldest = db.session.execute(
-        sa.select(
-            sa.func.count(),
-            sa.func.count(sa.case((is_read, RegionScan.id))),
-            sa.func.min(RegionScan.last_read_at, type_=UtcDateTime()),
-        ).where(*conditions)
-    ).one()
-    unread = db.session.execute(
-        sa.select(RegionScan, Account.account_name)
-        .join(Account, Account.id == RegionScan.account_id)
-        .where(~is_read, *conditions)
-        .order_by(Account.account_name, RegionScan.region)
-    ).all()
-    return Freshness(read=read, enabled=enabled, oldest_read_at=oldest, unread=unread)
 
 
 def get_instance(viewer: User, instance_pk: int) -> Instance:

@@ -4,7 +4,8 @@ const waits = new Map(); // element id -> { failures, until }
 
 function isBusy(part) {
   const active = document.activeElement;
-  return part.contains(active) && active.matches("input, select, textarea") || part.querySelector("dialog[open], :popover-open");
+  return part.contains(active) && active.matches("input, select, textarea")
+    || part.querySelector("dialog[open], :popover-open, button:active");
 }
 
 document.addEventListener("htmx:beforeRequest", (event) => {
@@ -30,20 +31,37 @@ document.addEventListener("htmx:afterRequest", (event) => {
   }
 });
 
-/* Who walks a page by keyboard keeps their place: the element that takes the place of the focused one is focused. */
+/* What the reader had before the exchange is there after it: the focus, and what was unfolded. New words that the part
+   announces are put where a screen reader hears them; a part that is exchanged every two seconds cannot say it itself. */
 const FOCUSABLE = "a[href], button, summary, [tabindex]";
-let focused = null; // { id, href, index }
+let left = null; // { id, hasFocus, href, index, open, words }
 
-document.addEventListener("htmx:beforeSwap", ({ detail: { target: part } }) => {
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const part = event.detail.target;
+  left = null;
+  if (!part.matches("[data-live]")) return;
+  // Somebody began while the answer was on its way: the next one will do.
+  if (isBusy(part)) { event.detail.shouldSwap = false; return; }
   const active = document.activeElement;
-  focused = part.matches("[data-live]") && part.contains(active)
-    ? { id: part.id, href: active.getAttribute("href"), index: [...part.querySelectorAll(FOCUSABLE)].indexOf(active) } : null;
+  left = {
+    id: part.id,
+    hasFocus: part.contains(active),
+    href: active.getAttribute("href"),
+    index: [...part.querySelectorAll(FOCUSABLE)].indexOf(active),
+    open: [...part.querySelectorAll("details[id]")].filter((each) => each.open).map((each) => each.id),
+    words: part.dataset.announce ?? "",
+  };
 });
 
 document.addEventListener("htmx:afterSwap", () => {
-  if (!focused) return;
-  const all = [...(document.getElementById(focused.id)?.querySelectorAll(FOCUSABLE) ?? [])];
-  const found = focused.href ? all.find((each) => each.getAttribute("href") === focused.href) : all[focused.index];
+  const part = left && document.getElementById(left.id);
+  if (!part) return;
+  for (const id of left.open) document.getElementById(id)?.setAttribute("open", "");
+  const words = part.dataset.announce ?? "";
+  if (words !== left.words) document.getElementById("announcer").textContent = words;
+  if (!left.hasFocus) return;
+  const all = [...part.querySelectorAll(FOCUSABLE)];
+  const found = left.href ? all.find((each) => each.getAttribute("href") === left.href) : all[left.index];
   found?.focus({ preventScroll: true });
 });
 

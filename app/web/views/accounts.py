@@ -11,7 +11,10 @@ from app.models import Account
 from app.models.types import AccountHealth, AccountStatus, ConnectionMethod, Role
 from app.services.accounts import connect, listing, setup
 from app.services.identity import find_identity
+from app.services.instances.freshness import stale_before
 from app.services.remedies import remedy_for
+from app.services.runs import MAX_ATTEMPTS, find_active_run
+from app.services.runs.listing import RunRow, list_account_runs
 from app.web.access import current_viewer, fresh, requires, settings
 from app.web.arguments import one_of
 from app.web.forms.accounts import (
@@ -25,6 +28,9 @@ from app.web.forms.accounts import (
 )
 
 blueprint = Blueprint("accounts", __name__, url_prefix="/accounts")
+
+#: How many of the newest runs an account's page shows.
+RUNS_LENGTH = 10
 
 CONNECT_FORMS = {ConnectionMethod.IAM_ROLE: ConnectRoleForm, ConnectionMethod.ACCESS_KEYS: ConnectKeysForm}
 
@@ -51,6 +57,7 @@ def _index_context() -> dict[str, object]:
         "rows": rows,
         "is_filtered": bool(status or health or q),
         "is_busy": any(row.run for row in rows),
+        "stale_before": stale_before(settings().discovery_interval_seconds),
         "filters": {"status": status, "health": health, "q": q},
         # Of the known filters only: url_for takes some names (endpoint, _scheme) for its own.
         "table_url": url_for("accounts.table", status=status, health=health, q=q or None),
@@ -96,7 +103,7 @@ def progress(account_pk: int) -> str:
 def _show_context(account_pk: int) -> dict[str, object]:
     viewer = current_viewer()
     account = listing.get_account(viewer, account_pk)
-    runs = listing.list_runs(account)
+    run = find_active_run(account)
     is_owner = viewer.id == account.user_id
     return {
         "account": account,
@@ -106,8 +113,11 @@ def _show_context(account_pk: int) -> dict[str, object]:
         "remedy_for": remedy_for,
         "regions": listing.list_region_scans(account),
         "events": listing.list_events(account),
-        "runs": runs,
-        "run": listing.active_run(runs),
+        "runs": list_account_runs(account, size=RUNS_LENGTH),
+        "run": run,
+        "row": run and RunRow(run),
+        "most_attempts": MAX_ATTEMPTS,
+        "stale_before": stale_before(settings().discovery_interval_seconds),
         # The External ID is its owner's affair alone.
         "setup": setup.describe_setup(account, settings().template_url) if is_owner else None,
     }

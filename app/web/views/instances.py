@@ -16,9 +16,11 @@ from app.models.types import AuthStatus, Role
 from app.services.instances import listing
 from app.services.instances.authorize import find_last_change, record_refusal, set_auth_status, undo_change
 from app.services.instances.filters import InstanceFilters, as_id
+from app.services.instances.freshness import find_freshness, stale_before
 from app.services.instances.tallies import COUNTED, tally_instances, tally_types
+from app.services.instances.timeline import list_timeline
 from app.services.paging import COUNT_CAP, Page
-from app.web.access import current_viewer, requires
+from app.web.access import current_viewer, requires, settings
 from app.web.addresses import local_path
 
 blueprint = Blueprint("instances", __name__, url_prefix="/instances")
@@ -61,7 +63,7 @@ def index() -> str:
             ]
             for name in COUNTED
         },
-        freshness=listing.find_freshness(viewer, filters),
+        freshness=find_freshness(viewer, filters, interval_seconds=settings().discovery_interval_seconds),
         count_text=_count_text(page),
         sorts=dict(_sorts(filters, sort)),
         next_url=page.next and _address(filters, sort, cursor=page.next),
@@ -76,12 +78,18 @@ def index() -> str:
 @requires(Role.CLIENT)
 def show(instance_pk: int) -> str:
     instance = listing.get_instance(current_viewer(), instance_pk)
+    timeline = list_timeline(instance, request.args.get("cursor"))
+    here: dict[str, Any] = {"instance_pk": instance.id, "_anchor": "timeline"}
     return render_template(
         "instance/show.html",
         instance=instance,
         facts=instance.instance_metadata,
         tags=sorted((instance.instance_metadata.get("Tags") or {}).items()),
         scan=listing.find_region_scan(instance),
+        stale_before=stale_before(settings().discovery_interval_seconds),
+        timeline=timeline,
+        newer_url=timeline.previous and url_for("instances.show", cursor=timeline.previous, **here),
+        older_url=timeline.next and url_for("instances.show", cursor=timeline.next, **here),
         console_url=_console_url(instance),
         raw=json.dumps(instance.instance_metadata, indent=2, ensure_ascii=False, sort_keys=True),
         may_authorize=current_viewer().can(Role.ADMIN),

@@ -15,6 +15,7 @@ from app.models.types import AccountStatus, AuthStatus, RegionResult, Role
 from app.services import paging
 from app.services.instances import listing
 from app.services.instances.filters import InstanceFilters
+from app.services.instances.freshness import find_freshness
 from app.services.instances.tallies import KINDS, tally_instances
 from tests.factories import make_account, make_instance, make_user
 
@@ -211,12 +212,13 @@ class TestFreshness:
                     RegionScan(account_id=account_pk, region=region, result=result, since_at=now, last_read_at=read_at)
                 )
             db.session.flush()
-            found = listing.find_freshness(viewer("owner"), InstanceFilters())
+            found = find_freshness(viewer("owner"), InstanceFilters(), interval_seconds=900)
             assert (found.read, found.enabled, found.is_complete) == (1, 2, False)
-            assert found.oldest_read_at == now - timedelta(days=1)
-            assert [scan.region for scan, _ in found.unread] == ["eu-west-1"]
-            assert listing.find_freshness(viewer("other"), InstanceFilters()).enabled == 0
-            assert listing.find_freshness(viewer("owner"), InstanceFilters(region=("us-east-1",))).is_complete
+            assert found.as_of == now
+            assert [each.region for each in found.unread_reasons] == ["eu-west-1"]
+            assert find_freshness(viewer("other"), InstanceFilters(), interval_seconds=900).enabled == 0
+            narrowed = find_freshness(viewer("owner"), InstanceFilters(region=("us-east-1",)), interval_seconds=900)
+            assert narrowed.is_complete
 
 
 class TestCursors:

@@ -21,8 +21,8 @@ from tests.jobs import reload, run_jobs
 
 
 class TestSomebodyElsesAccount:
-    GETS = ("", "progress", "rename", "credentials", "disconnect", "template.yaml")
-    POSTS = ("role", "verify", "discover", "rename", "credentials", "disconnect")
+    GETS = ("", "progress", "runs", "runs/4242", "rename", "credentials", "disconnect", "template.yaml")
+    POSTS = ("role", "verify", "runs/4242/cancel", "discover", "rename", "credentials", "disconnect")
 
     @pytest.mark.parametrize("page", GETS)
     def test_it_reads_as_one_that_is_not_there(self, account2: Account, owner: PageClient, page: str) -> None:
