@@ -28,8 +28,9 @@ _MARK = b"<instanceId>"
 _OPEN, _CLOSE = b"<item>", b"</item>"
 _SET_CLOSE = b"</instancesSet>"
 _EMPTY = b"<item/>"
+_ID = re.compile(rb"i-[0-9A-Za-z-]{1,62}")
 #: An instance begins with its id, in every answer that AWS documents.
-_ID = re.compile(rb"<item>\s*<instanceId>(i-[0-9A-Za-z-]{1,62})</instanceId>")
+_ID_FIRST = re.compile(rb"<item>\s*<instanceId>([^<]*)</instanceId>")
 _NAMESPACE = re.compile(rb"\sxmlns=(?:\"[^\"]*\"|'[^']*')")
 
 
@@ -118,7 +119,7 @@ def _cut(body: bytes) -> tuple[bytes, list[memoryview]] | None:
     skeleton: list[bytes] = []
     chunks: list[memoryview] = []
     view, end = memoryview(body), 0
-    for start, following in zip(starts, [*starts[1:], len(body)], strict=True):
+    for start, following in zip(starts, [*starts[1:], len(body)], strict=False):
         skeleton += (body[end:start], _EMPTY)
         end = _end_of_instance(body, start, following)
         if end < 0:
@@ -160,7 +161,10 @@ def _assemble(root: etree._Element, chunks: Sequence[memoryview]) -> Page:
         for item in items:
             if len(item) or (item.text and item.text.strip()) or len(instances) >= len(chunks):
                 raise PageError("An instance came without an instance id.")
-            instances.append(_raw_instance(chunks[len(instances)], reservation))
+            xml = chunks[len(instances)]
+            # It stands first, for so the page was cut.
+            instance_id = _ID_FIRST.match(xml)
+            instances.append(_raw_instance(instance_id[1] if instance_id else b"", xml, reservation))
     if len(instances) != len(chunks):
         raise PageError("The answer to DescribeInstances is damaged.")
     return _page(root, instances)
@@ -173,8 +177,9 @@ def _whole(body: bytes) -> Page:
     etree.cleanup_namespaces(root)
     instances = []
     for reservation, items in _reservations(root):
-        xml = (etree.tostring(item, encoding="utf-8", with_tail=False) for item in items)
-        instances += [_raw_instance(text, reservation) for text in xml]
+        for item in items:
+            xml = etree.tostring(item, encoding="utf-8", with_tail=False)
+            instances.append(_raw_instance((item.findtext("instanceId") or "").encode(), xml, reservation))
     return _page(root, instances)
 
 
@@ -195,11 +200,10 @@ def _reservations(root: etree._Element) -> Iterator[tuple[Reservation, etree._El
         yield Reservation(*(item.findtext(name) or "" for name in names)), instances
 
 
-def _raw_instance(xml: bytes | memoryview, reservation: Reservation) -> RawInstance:
-    match = _ID.match(xml)
-    if match is None:
+def _raw_instance(instance_id: bytes, xml: bytes | memoryview, reservation: Reservation) -> RawInstance:
+    if not _ID.fullmatch(instance_id):
         raise PageError("An instance came without an instance id.")
     head = f"{READER_VERSION}\n{reservation.reservation_id}\n{reservation.owner_id}\n{reservation.requester_id}\n"
     digest = hashlib.sha256(head.encode(errors="surrogatepass"))
     digest.update(xml)
-    return RawInstance(match[1].decode(), digest.hexdigest()[:32], xml, reservation)
+    return RawInstance(instance_id.decode(), digest.hexdigest()[:32], xml, reservation)

@@ -98,6 +98,9 @@ def instance_items(document: bytes) -> list[str]:
     items = []
     for reservation in root.findall("reservationSet/item"):
         head = "".join(_text(child) for child in reservation if child.tag != "instancesSet")
+        for instance in reservation.findall("instancesSet/item"):
+            # First, where AWS has it; moto sorts by name.
+            instance[:] = sorted(instance, key=lambda child: child.tag != "instanceId")
         items += [f"{head}{_SEPARATOR}{_text(instance)}" for instance in reservation.findall("instancesSet/item")]
     return items
 
