@@ -2,11 +2,13 @@
 
 from flask import Flask
 
-from app.cli import secrets, users, worker
+from app.cli import discover, inventory, secrets, users, worker
 
 
 def register_commands(app: Flask) -> None:
     """Add every command group to the application."""
+    app.cli.add_command(discover.discover)
+    app.cli.add_command(inventory.group)
     app.cli.add_command(secrets.group)
     app.cli.add_command(users.group)
     worker.register(app)

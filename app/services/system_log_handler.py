@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import weakref
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TextIO
 
@@ -218,6 +219,20 @@ def _replace_handler(logger: logging.Logger, handler: logging.Handler) -> None:
         if type(present) is type(handler):
             logger.removeHandler(present)
     logger.addHandler(handler)
+
+
+@contextlib.contextmanager
+def only_warnings_to_stderr() -> Iterator[None]:
+    """For a command that shows progress there: what is merely informative goes to `system_logs` alone."""
+    handlers = [handler for handler in logging.getLogger().handlers if isinstance(handler, StderrHandler)]
+    levels = [handler.level for handler in handlers]
+    for handler in handlers:
+        handler.setLevel(max(handler.level, logging.WARNING))
+    try:
+        yield
+    finally:
+        for handler, level in zip(handlers, levels, strict=True):
+            handler.setLevel(level)
 
 
 def _engine_in_use() -> Engine | None:

@@ -1,5 +1,7 @@
 """A real worker process whose jobs are made up: `python -m tests.fakes.worker serve | once RUN_ID | race RUN_ID`.
 
+`real` serves with the application's own handlers instead.
+
 Everything but the handlers is the application's own. A job notes its begin in `<instance>/begun`, takes JOB_SECONDS,
 and writes one line of component `effect` into `system_logs`: what must be there exactly once.
 """
@@ -68,11 +70,11 @@ def race(app: Flask, run_id: int) -> None:
 
 
 def main() -> None:
-    for kind in RunKind:
-        HANDLERS[kind] = "tests.fakes.worker:slow_job"
-    app = create_app()
     deed, *ids = sys.argv[1:]
-    if deed == "serve":
+    if deed != "real":
+        HANDLERS.update(dict.fromkeys(RunKind, "tests.fakes.worker:slow_job"))
+    app = create_app()
+    if deed in {"serve", "real"}:
         serve(app)
     else:
         {"once": once, "race": race}[deed](app, int(ids[0]))

@@ -1,5 +1,6 @@
 """An instance's record as the tuples that are written: its row, and its tags."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, cast
 
@@ -92,6 +93,10 @@ def instance_row(account_pk: int, instance_pk: int, record: InstanceRecord, now:
 
 def tag_rows(instance_pk: int, record: InstanceRecord) -> list[Row]:
     """The rows of `instance_tags` in the order of TAG_COLUMNS."""
+    return [(instance_pk, key, value) for key, value in stored_tags(record.tags).items()]
+
+
+def stored_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """An instance's tags as the side table has them."""
     # MariaDB compares text without the spaces it ends in: two keys that differ in them only are one there.
-    own = {key[:128].rstrip(" "): value[:256] for key, value in record.tags.items()}
-    return [(instance_pk, key, value) for key, value in own.items()]
+    return {key[:128].rstrip(" "): value[:256] for key, value in tags.items()}
