@@ -28,8 +28,9 @@ def prune(lease: Lease) -> Outcome:
     lease.report(2, 5, "Runs")
     sessions = prune_sessions(older_than=now - timedelta(days=SESSION_DAYS))
     lease.report(3, 5, "Sessions")
-    attempts = prune_attempts(older_than=now - timedelta(days=ATTEMPT_DAYS))
-    lease.report(4, 5, "Sign-in tries")
     calls = prune_calls(older_than=now - timedelta(days=CALL_DAYS))
+    lease.report(4, 5, "Counts of calls")
+    # Last, because it is part of the job's own last transaction: no report can be written while that is open.
+    attempts = prune_attempts(older_than=now - timedelta(days=ATTEMPT_DAYS))
     done = {"logs": logs, "runs": runs, "sessions": sessions, "attempts": attempts, "calls": calls}
     return Outcome.succeeded(done)
