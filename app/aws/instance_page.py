@@ -12,6 +12,7 @@ the same instances, more slowly.
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from lxml import etree
@@ -20,7 +21,6 @@ from lxml import etree
 #: would make another record.
 READER_VERSION = 1
 
-
 #: More exclamation and question marks than this in one page are not counted out; the page is parsed as a whole.
 MAX_MARKS = 20_000
 
@@ -28,7 +28,8 @@ _MARK = b"<instanceId>"
 _OPEN, _CLOSE = b"<item>", b"</item>"
 _SET_CLOSE = b"</instancesSet>"
 _EMPTY = b"<item/>"
-_ID = re.compile(rb"i-[0-9A-Za-z-]{1,62}")
+#: AWS's have 19 characters at most, `instances.instance_id` 32.
+_ID = re.compile(rb"i-[0-9A-Za-z-]{1,30}")
 #: An instance begins with its id, in every answer that AWS documents.
 _ID_FIRST = re.compile(rb"<item>\s*<instanceId>([^<]*)</instanceId>")
 _NAMESPACE = re.compile(rb"\sxmlns=(?:\"[^\"]*\"|'[^']*')")
@@ -73,6 +74,8 @@ class Page:
 def parser() -> etree.XMLParser:
     """No entities, no network, no comments, and libxml2's own limits on depth and size."""
     return etree.XMLParser(
+        # Whatever a page says of itself: so botocore reads it, and a part of one says nothing.
+        encoding="utf-8",
         resolve_entities=False,
         no_network=True,
         huge_tree=False,
@@ -93,10 +96,12 @@ def read_page(body: bytes) -> Page:
     """
     try:
         cut = _cut(body)
-        if cut is None:
-            return _whole(body)
-        skeleton, chunks = cut
-        return _assemble(etree.fromstring(skeleton, parser()), chunks)
+        if cut is not None:
+            skeleton, chunks = cut
+            # What does not fit together was cut at the wrong marks, or is damaged: the whole tells.
+            with suppress(etree.XMLSyntaxError, PageError):
+                return _assemble(etree.fromstring(skeleton, parser()), chunks)
+        return _whole(body)
     except (etree.XMLSyntaxError, UnicodeDecodeError):
         raise PageError("The answer to DescribeInstances is damaged.") from None
 
@@ -172,15 +177,20 @@ def _assemble(root: etree._Element, chunks: Sequence[memoryview]) -> Page:
 
 def _whole(body: bytes) -> Page:
     root = etree.fromstring(body, parser())
-    for element in root.iter(etree.Element):
-        element.tag = etree.QName(element).localname
-    etree.cleanup_namespaces(root)
+    drop_namespaces(root)
     instances = []
     for reservation, items in _reservations(root):
         for item in items:
             xml = etree.tostring(item, encoding="utf-8", with_tail=False)
             instances.append(_raw_instance((item.findtext("instanceId") or "").encode(), xml, reservation))
     return _page(root, instances)
+
+
+def drop_namespaces(root: etree._Element) -> None:
+    """Leave every element its name alone, as botocore does."""
+    for element in root.iter(etree.Element):
+        element.tag = etree.QName(element).localname
+    etree.cleanup_namespaces(root)
 
 
 def _page(root: etree._Element, instances: list[RawInstance]) -> Page:
