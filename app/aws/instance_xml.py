@@ -4,6 +4,7 @@ Which element becomes which name and type is taken from botocore's model of EC2,
 A test compares the result with botocore's own parse of the same bytes.
 """
 
+import re
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from typing import Any
 from botocore.model import ListShape, Shape, StructureShape
 from lxml import etree
 
-from app.aws.instance_page import PageError, RawInstance, parser
+from app.aws.instance_page import PageError, RawInstance, drop_namespaces, parser
 from app.aws.records import KEPT, KEPT_WITHIN, READ, InstanceRecord, instance_record
 from app.aws.session import service_model
 
@@ -21,6 +22,9 @@ Convert = Callable[[etree._Element], Any]
 
 #: What members of lists are known by, the first that there is.
 NAMED_BY = ("NetworkInterfaceId", "DeviceName", "GroupId", "PrivateIpAddress", "Ipv6Address", "ProductCodeId")
+
+#: How every form of ISO 8601 begins that AWS writes.
+_DATE = re.compile(r"\d{4}-\d\d-\d\dT")
 
 _local = threading.local()
 
@@ -31,7 +35,11 @@ def read_instance(raw: RawInstance, region: str) -> InstanceRecord:
     Raises:
         PageError: not well-formed, or a value of another type than AWS documents.
     """
-    return instance_record(read_fields(raw.xml), region, raw.reservation, raw.raw_hash)
+    fields = read_fields(raw.xml)
+    if fields.get("InstanceId") != raw.instance_id:
+        # By one id it would be looked for, and by the other written.
+        raise PageError("An instance came damaged.")
+    return instance_record(fields, region, raw.reservation, raw.raw_hash)
 
 
 def read_fields(xml: bytes | memoryview) -> dict[str, Any]:
@@ -42,7 +50,11 @@ def read_fields(xml: bytes | memoryview) -> dict[str, Any]:
         PageError: as `read_instance`.
     """
     try:
-        found: dict[str, Any] = _plan()(etree.fromstring(bytes(xml), _parser()))
+        own = bytes(xml)
+        root = etree.fromstring(own, _parser())
+        if b"xmlns" in own:  # or text that says so
+            drop_namespaces(root)
+        found: dict[str, Any] = _plan()(root)
     except (etree.XMLSyntaxError, ValueError, OverflowError):
         raise PageError("An instance came damaged.") from None
     return found
@@ -132,7 +144,10 @@ def _text(element: etree._Element) -> str:
 
 
 def _integer(element: etree._Element) -> int:
-    return int(element.text or "")
+    found = int(element.text or "")
+    if not -(2**31) <= found < 2**31:
+        raise ValueError("More than AWS's integers hold.")
+    return found
 
 
 def _boolean(element: etree._Element) -> bool:
@@ -141,6 +156,8 @@ def _boolean(element: etree._Element) -> bool:
 
 def _time(element: etree._Element) -> str:
     text = element.text or ""
+    if not _DATE.match(text):
+        raise ValueError("Python reads more than AWS writes.")
     found = datetime.fromisoformat(text)
     if text.endswith(".000Z") and len(text) == 24:  # as AWS always writes it
         return text[:19] + "+00:00"
@@ -151,7 +168,6 @@ def _time(element: etree._Element) -> str:
 _SCALARS: dict[str, Convert | None] = {
     "string": None,
     "integer": _integer,
-    "long": _integer,
     "boolean": _boolean,
     "timestamp": _time,
 }
