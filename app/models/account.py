@@ -88,7 +88,7 @@ class Account(Identified, Timestamped, Base):
     """How many times in a row AWS refused our identity; a working account fails at the third."""
 
     stumbles: Mapped[int] = mapped_column(default=0, server_default="0")
-    """How many times in a row we did not get through for reasons that are not the account's."""
+    """How many times in a row we did not get through, other than by having our identity refused."""
 
     version: Mapped[int] = mapped_column(default=1)
     """Counts status changes; each is a compare-and-set on (id, status, version)."""

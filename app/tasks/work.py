@@ -11,7 +11,7 @@ from app.tasks.handlers import find_handler
 logger = logging.getLogger(__name__)
 
 
-def answer(run_id: int, *, worker: str, lease_seconds: float) -> None:
+def answer(run_id: int, *, worker: str, lease_seconds: float, processes: int = 0) -> None:
     """Do the run that the message names, after the one that a person has been waiting for longest, if there is any.
 
     Brokers differ in whether one queue goes before another; the ledger does not.
@@ -19,13 +19,13 @@ def answer(run_id: int, *, worker: str, lease_seconds: float) -> None:
     urgent = find_urgent_run()
     db.session.rollback()
     if urgent is not None and urgent != run_id:
-        perform(urgent, worker=worker, lease_seconds=lease_seconds)
-    perform(run_id, worker=worker, lease_seconds=lease_seconds)
+        perform(urgent, worker=worker, lease_seconds=lease_seconds, processes=processes)
+    perform(run_id, worker=worker, lease_seconds=lease_seconds, processes=processes)
 
 
-def perform(run_id: int, *, worker: str, lease_seconds: float) -> bool:
-    """Claim and do one run; False when there was nothing to do (a message may come twice, or too late)."""
-    lease = claim(run_id, worker, seconds=lease_seconds)
+def perform(run_id: int, *, worker: str, lease_seconds: float, processes: int = 0) -> bool:
+    """Claim and do one run; False when there was nothing to do (a message may come twice, too late or too early)."""
+    lease = claim(run_id, worker, seconds=lease_seconds, processes=processes)
     if lease is None:
         return False
     # What the job logs is found under its account, and under the person who asked for it.

@@ -39,7 +39,7 @@ def run_worker(flask_app: Flask, *, name: str, concurrency: int) -> None:
     warnings.simplefilter("ignore", CPendingDeprecationWarning)
     for chatty in CHATTY_LOGGERS:
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    celery = make_worker(flask_app)
+    celery = make_worker(flask_app, processes=concurrency)
     import_handlers()  # before the pool forks, so that its processes share the memory
     arguments = ["--quiet", "worker", f"--hostname={name}@%h", f"--concurrency={concurrency}"]
     arguments += [f"--queues={','.join(queue_names(config))}", "--loglevel=INFO"]
@@ -48,15 +48,15 @@ def run_worker(flask_app: Flask, *, name: str, concurrency: int) -> None:
     celery.start(argv=arguments)
 
 
-def make_worker(flask_app: Flask) -> Celery:
-    """Celery with the one task, for the given application."""
+def make_worker(flask_app: Flask, *, processes: int = 0) -> Celery:
+    """Celery with the one task, for the given application; `processes` is how many runs it will do at once."""
     config: Config = flask_app.extensions["spotkeeper"]
     celery = make_celery(config, for_worker=True)
 
     @celery.task(name=TASK, bind=True)
     def work(task: Any, run_id: int) -> None:
         with flask_app.app_context():
-            answer(int(run_id), worker=task.request.hostname, lease_seconds=config.lease_seconds)
+            answer(int(run_id), worker=task.request.hostname, lease_seconds=config.lease_seconds, processes=processes)
 
     def give_grace(sender: str, **_: Any) -> None:
         threading.Thread(target=_end_after_grace, args=(flask_app, sender), name="grace", daemon=True).start()

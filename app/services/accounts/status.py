@@ -23,11 +23,8 @@ REFUSALS_UNTIL_FAILED = 3
 #: What says that AWS does not accept our identity; a missing permission is not of that kind.
 IDENTITY_REFUSED = DEFINITE | {FaultCode.ACCESS_DENIED, FaultCode.EXPIRED_CREDENTIALS}
 
-#: Times between tries while AWS refuses our identity: doubling from one minute to one hour.
+#: Times between tries while we do not get through, whoever's fault it is: doubling from one minute to one hour.
 FIRST_RETRY, SLOWEST_RETRY = timedelta(minutes=1), timedelta(hours=1)
-
-#: And after everything else that may pass by itself.
-PASSING_RETRY = timedelta(minutes=5)
 
 
 def set_standing(
@@ -80,7 +77,10 @@ def set_standing(
 
 
 def record_fault(account: Account, fault: AwsFault) -> None:
-    """Note that a try did not get through: blame the account only for what is the account's."""
+    """Note that a try did not get through: blame the account only for what is the account's.
+
+    The next try is later each time, at most hourly, until one gets through (`record_success`).
+    """
     now = database_now()
     account.last_tried_at = now
     status, health = account.status, AccountHealth.UNAVAILABLE
@@ -90,8 +90,11 @@ def record_fault(account: Account, fault: AwsFault) -> None:
             account.refusals += 1
             if not account.is_working or fault.code in DEFINITE or account.refusals >= REFUSALS_UNTIL_FAILED:
                 status = AccountStatus.FAILED
-    is_refused = fault.code in IDENTITY_REFUSED
-    account.next_due_at = now + (retry_delay(account.refusals) if is_refused else jittered(PASSING_RETRY))
+    if fault.code in IDENTITY_REFUSED:
+        account.stumbles = 0  # AWS answered
+    else:
+        account.stumbles += 1
+    account.next_due_at = now + retry_delay(account.stumbles or account.refusals)
     set_standing(
         account,
         status=status,
@@ -102,9 +105,15 @@ def record_fault(account: Account, fault: AwsFault) -> None:
     )
 
 
-def retry_delay(refusals: int) -> timedelta:
-    """How long to wait after the nth refusal in a row: 1, 2, 4 ... 60 minutes, each with up to a quarter more."""
-    base = min(FIRST_RETRY * 2 ** min(max(refusals - 1, 0), 10), SLOWEST_RETRY)
+def record_success(account: Account) -> None:
+    """Note that a try got through: the next trouble begins with short waits again."""
+    account.last_tried_at = database_now()
+    account.refusals = account.stumbles = 0
+
+
+def retry_delay(failures: int) -> timedelta:
+    """How long to wait after the nth failure in a row: 1, 2, 4 ... 60 minutes, each with up to a quarter more."""
+    base = min(FIRST_RETRY * 2 ** min(max(failures - 1, 0), 10), SLOWEST_RETRY)
     return jittered(base)
 
 

@@ -11,7 +11,7 @@ from app.models import Account, Run
 from app.models.types import AccountHealth, AccountStatus, ConnectionMethod, RunKind
 from app.services import runs
 from app.services.accounts.connection import Connection
-from app.services.accounts.status import record_fault, set_standing
+from app.services.accounts.status import record_fault, record_success, set_standing
 from app.services.runs import Lease, Outcome
 
 if TYPE_CHECKING:
@@ -49,9 +49,8 @@ def record_proof(lease: Lease, verified: "VerifiedConnection") -> Outcome:
         # Proved by two owners: the one who came first keeps it, and the other is not told whose it is.
         db.session.refresh(account)
         return record_refusal(lease, AwsFault(FaultCode.ACCOUNT_TAKEN))
-    now = database_now()
-    account.verified_at = account.last_tried_at = account.next_due_at = now
-    account.refusals = 0
+    record_success(account)
+    account.verified_at = account.next_due_at = database_now()
     account.partition = verified.identity.partition
     account.account_metadata = {**account.account_metadata, "caller_arn": verified.identity.arn}
     is_new = not account.is_working

@@ -8,7 +8,7 @@ from app.database import database_now, db
 from app.errors import NOT_THE_ACCOUNTS_FAULT, AwsFault, FaultCode
 from app.models import Account
 from app.models.types import AccountHealth, AccountStatus
-from app.services.accounts.status import IDENTITY_REFUSED, next_due, record_fault, set_standing
+from app.services.accounts.status import IDENTITY_REFUSED, next_due, record_fault, record_success, set_standing
 from app.services.discovery.inventory import Changes, authorize_baseline, count_present
 from app.services.runs import Lease, Outcome
 
@@ -40,9 +40,9 @@ def complete_discovery(
 
     now = database_now()
     account.regions_enabled, account.regions_read = len(enabled), read
-    account.last_tried_at = account.last_good_at = now
+    record_success(account)
+    account.last_good_at = now
     account.next_due_at = next_due(now, interval_seconds)
-    account.refusals = 0
     account.instance_count = count_present(account.id)
     if account.baseline_at is None and all(result.code in CLOSED for result in unread):
         summary["authorized_as_baseline"] = authorize_baseline(account)

@@ -9,6 +9,7 @@ from app.database import database_now, own_transaction, retry_transient
 from app.errors import FaultCode
 from app.models import Run
 from app.models.types import RunState
+from app.services.runs.fair_share import must_wait
 from app.services.runs.lease import Lease, update_one
 from app.services.runs.locks import take_lock
 
@@ -25,14 +26,18 @@ def is_claimable(now: datetime) -> sa.ColumnElement[bool]:
 
 
 @retry_transient
-def claim(run_id: int, worker: str, *, seconds: float = 60) -> Lease | None:
+def claim(run_id: int, worker: str, *, seconds: float = 60, processes: int = 0) -> Lease | None:
     """Take the run for `seconds` in an own transaction, or None: not due, not there, over, or somebody else's.
 
     A run whose account another live run holds stays as it was: the other's end rings for it, and so does the reaper.
+    So does one of the schedule's that would take too many workers from others (`fair_share`); `processes` is how many
+    runs this worker does at once (0: not known).
     """
     token = secrets.token_hex(16)
     with own_transaction() as session:
         now = database_now(session)
+        if must_wait(session, run_id, now, worker=worker[:128], processes=processes):
+            return None
         until = now + timedelta(seconds=seconds)
         claimed = update_one(
             session,

@@ -7,11 +7,13 @@ from app.database import database_now, db
 from app.models import Run
 from app.models.types import RunState
 from app.services.runs.claim import is_claimable
+from app.services.runs.fair_share import IS_DOUBTFUL
 from app.services.runs.wakes import Wake
 
 
 def reap(*, limit: int = 100, session: Session | None = None) -> list[Wake]:
-    """The runs to ring for: queued and due, or running with an ended lease; people's first, then the longest due.
+    """The runs to ring for: queued and due, or running with an ended lease; people's first, then the longest due,
+    and last those whose accounts did not answer.
 
     Only reads: a run changes hands when a worker claims it, not before.
     """
@@ -19,7 +21,7 @@ def reap(*, limit: int = 100, session: Session | None = None) -> list[Wake]:
     query = (
         sa.select(Run.id, Run.requested_by_id)
         .where(is_claimable(database_now(session)))
-        .order_by(Run.requested_by_id.is_(None), Run.due_at, Run.id)
+        .order_by(Run.requested_by_id.is_(None), IS_DOUBTFUL, Run.due_at, Run.id)
         .limit(limit)
     )
     return [Wake(run_id, requested_by_id is not None) for run_id, requested_by_id in session.execute(query)]
