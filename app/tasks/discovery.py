@@ -15,11 +15,13 @@ from app.aws import regions as aws_regions
 from app.aws.credentials import CredentialProvider
 from app.aws.ec2 import PageRead
 from app.aws.instance_page import PageError
+from app.aws.meter import CallMeter, Counts
 from app.aws.records import RegionRead, RegionUnread
 from app.config import Config
 from app.database import database_now, db, retry_transient
 from app.errors import AwsFault, FaultCode, NotFoundError
 from app.models import Account
+from app.services.accounts.calls import budget_wait, record_calls
 from app.services.accounts.connection import Connection
 from app.services.discovery.complete import complete_discovery, summarize
 from app.services.discovery.intake import Intake
@@ -31,6 +33,9 @@ from app.tasks.region_threads import RegionThreads
 
 logger = logging.getLogger(__name__)
 
+#: The end of all reading, whatever the size of the fleet; less than a job's heartbeat lasts.
+LONGEST_SECONDS = 600
+
 #: Progress is written at most this often, in seconds.
 REPORT_EVERY = 1.0
 
@@ -38,13 +43,19 @@ REPORT_EVERY = 1.0
 def discover_account(lease: Lease) -> Outcome:
     """Read every enabled region of the account, and take what is there into the inventory."""
     config: Config = current_app.extensions["spotkeeper"]
+    wait = budget_wait(lease.require_account(), config.aws_calls_per_hour)
+    db.session.rollback()
+    if wait is not None:
+        return Outcome.again(in_seconds=wait.seconds, text=wait.text)
+    meter = CallMeter()
     try:
         connection = begin(lease)
         lease.report(0, 0, "Signing in to the account")
         provider = connection.provider()
-        _require_same_account(connection, provider)
-        regions = aws_regions.list_regions(provider.current(), connection.region)
+        _require_same_account(connection, provider, meter)
+        regions = aws_regions.list_regions(provider.current(), connection.region, meter=meter)
     except AwsFault as fault:
+        record_calls(lease.require_account(), meter.take())
         return refused(lease, fault)
     except NotFoundError as error:
         return Outcome.failed(FaultCode.INTERNAL, str(error))
@@ -53,7 +64,8 @@ def discover_account(lease: Lease) -> Outcome:
     record_regions(connection.account_pk, regions)
     db.session.commit()
 
-    discovery = Discovery(lease, connection.account_pk, [region.name for region in regions if region.is_enabled])
+    enabled = [region.name for region in regions if region.is_enabled]
+    discovery = Discovery(lease, connection.account_pk, enabled, meter)
     discovery.read(provider, threads=config.region_threads)
     outcome = complete_discovery(
         lease, regions, discovery.results, discovery.changes, interval_seconds=config.discovery_interval_seconds
@@ -65,12 +77,13 @@ def discover_account(lease: Lease) -> Outcome:
 class Discovery:
     """One reading of an account's regions, as far as it has come."""
 
-    def __init__(self, lease: Lease, account_pk: int, regions: Sequence[str]) -> None:
+    def __init__(self, lease: Lease, account_pk: int, regions: Sequence[str], meter: CallMeter) -> None:
         self.results: dict[str, RegionRead | RegionUnread] = {}
         self.changes = Changes()
         self._lease = lease
         self._account_pk = account_pk
         self._regions = regions
+        self._meter = meter
         self._intakes: dict[str, Intake] = {}
         self._clock = (database_now(), time.monotonic())
         db.session.rollback()
@@ -83,7 +96,8 @@ class Discovery:
             LeaseLostError: the job was canceled, handed back or taken over.
         """
         self._report(is_due=True)
-        with RegionThreads(provider, self._regions, threads=threads) as reading:
+        deadline = time.monotonic() + LONGEST_SECONDS
+        with RegionThreads(provider, self._regions, threads=threads, meter=self._meter, deadline=deadline) as reading:
             try:
                 for told in reading.tell():
                     if isinstance(told, PageRead):
@@ -91,6 +105,12 @@ class Discovery:
                     elif told is not None:
                         self._end(told)
                     self._report()
+            except BaseException:
+                # Whatever becomes of the job: what was sent was sent.
+                db.session.rollback()
+                record_calls(self._account_pk, self._meter.take())
+                db.session.commit()
+                raise
             finally:
                 for intake in self._intakes.values():
                     intake.close()
@@ -113,8 +133,12 @@ class Discovery:
         if result.region in self.results:
             return
         intake = self._intakes.pop(result.region, None)
+        sent = self._meter.take()
         try:
-            self.changes += self._store(result, intake)
+            self.changes += self._store(result, intake, sent)
+        except BaseException:
+            self._meter.give_back(sent)
+            raise
         finally:
             if intake is not None:
                 intake.close()
@@ -122,10 +146,11 @@ class Discovery:
         self._report(is_due=True)
 
     @retry_transient
-    def _store(self, result: RegionRead | RegionUnread, intake: Intake | None) -> Changes:
+    def _store(self, result: RegionRead | RegionUnread, intake: Intake | None, sent: Counts) -> Changes:
         changes = Changes()
         try:
             self._lease.hold()
+            record_calls(self._account_pk, sent)
             if isinstance(result, RegionUnread):
                 record_unread(self._account_pk, result)
             else:
@@ -156,9 +181,9 @@ class Discovery:
         )
 
 
-def _require_same_account(connection: Connection, provider: CredentialProvider) -> None:
+def _require_same_account(connection: Connection, provider: CredentialProvider, meter: CallMeter) -> None:
     """The caller's account must still be the one that was verified: a role or key may have been swapped."""
-    found = aws_identity.get_caller_identity(provider.current(), connection.region)
+    found = aws_identity.get_caller_identity(provider.current(), connection.region, meter=meter)
     if found.account_id != connection.aws_account_id:
         raise AwsFault(
             FaultCode.ACCOUNT_MISMATCH, f"The credentials belong to another AWS account (...{found.account_id[-4:]})."

@@ -10,11 +10,12 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, Full, Queue
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from app.aws import ec2
 from app.aws.credentials import CredentialProvider
 from app.aws.ec2 import PageRead
+from app.aws.meter import CallMeter
 from app.aws.records import RegionRead, RegionUnread
 
 #: How often those who wait look up, in seconds.
@@ -28,12 +29,15 @@ class StoppedError(Exception):
 class RegionThreads:
     """The reading of some regions; a context manager that asks its threads to end, and does not wait for AWS."""
 
-    def __init__(self, provider: CredentialProvider, regions: Sequence[str], *, threads: int) -> None:
+    def __init__(
+        self, provider: CredentialProvider, regions: Sequence[str], *, threads: int, meter: CallMeter, deadline: float
+    ) -> None:
         self.began: dict[str, float] = {}
         """When the reading of a region began, by `time.monotonic()`."""
 
         self._provider = provider
         self._regions = regions
+        self._limits: dict[str, Any] = {"meter": meter, "deadline": deadline}
         self._given_up: set[str] = set()
         self._stop = threading.Event()
         self._told: Queue[PageRead | RegionRead | RegionUnread | Exception] = Queue(maxsize=1)
@@ -76,7 +80,9 @@ class RegionThreads:
     def _read(self, region: str) -> None:
         self.began[region] = time.monotonic()
         try:
-            end: RegionRead | RegionUnread | Exception = ec2.read_region(self._provider, region, on_page=self._on_page)
+            end: RegionRead | RegionUnread | Exception = ec2.read_region(
+                self._provider, region, on_page=self._on_page, **self._limits
+            )
         except StoppedError:
             return
         except Exception as error:  # it belongs to the job, which is another thread
