@@ -13,10 +13,12 @@ from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from celery.signals import setup_logging, worker_process_init, worker_process_shutdown, worker_shutting_down
 from flask import Flask
 
+from app.aws.instance_xml import prepare
 from app.config import Config
 from app.services.runs import hand_back
 from app.services.system_log_handler import flush_logs
 from app.tasks.celery_app import TASK, make_celery, queue_names
+from app.tasks.collector import tune_collector
 from app.tasks.handlers import import_handlers
 from app.tasks.work import answer
 
@@ -40,7 +42,10 @@ def run_worker(flask_app: Flask, *, name: str, concurrency: int) -> None:
     for chatty in CHATTY_LOGGERS:
         logging.getLogger(chatty).setLevel(logging.WARNING)
     celery = make_worker(flask_app, processes=concurrency)
-    import_handlers()  # before the pool forks, so that its processes share the memory
+    # Before the pool forks, so that its processes share the memory.
+    import_handlers()
+    prepare()
+    tune_collector()
     arguments = ["--quiet", "worker", f"--hostname={name}@%h", f"--concurrency={concurrency}"]
     arguments += [f"--queues={','.join(queue_names(config))}", "--loglevel=INFO"]
     # Workers have nothing to tell each other: the ledger knows.
