@@ -66,6 +66,9 @@ class Config:
     aws_calls_per_hour: int = 2000
     """Requests to AWS for one account in one hour, beyond which its jobs wait; 0 = no limit."""
 
+    history_days: int = 400
+    """How long the history of instances is kept; more than a year, so that a month can be held against last year's."""
+
     system_log_days: int = 90
     session_idle_seconds: int = 3600
     session_lifetime_seconds: int = 43_200
@@ -114,6 +117,7 @@ class Config:
             lease_seconds=read.integer("LEASE_SECONDS", 60, 2, 3600),
             region_threads=read.integer("REGION_THREADS", 4, 1, 32),
             aws_calls_per_hour=read.integer("AWS_CALLS_PER_HOUR", 2000, 0, 1_000_000),
+            history_days=read.integer("HISTORY_DAYS", 400, 1, 36_500),
             system_log_days=read.integer("SYSTEM_LOG_DAYS", 90, 1, 3650),
             session_idle_seconds=read.integer("SESSION_IDLE_SECONDS", 3600, 60, 86_400),
             session_lifetime_seconds=read.integer("SESSION_LIFETIME_SECONDS", 43_200, 300, 2_592_000),

@@ -66,6 +66,11 @@ def new_id() -> int:
     return new_ids(1)[0]
 
 
+def first_id_at(moment: datetime) -> int:
+    """The lowest id that could have been made then: what is older has a lower one. For deleting by the key alone."""
+    return max(int(moment.timestamp() * 1000) - _EPOCH_MS, 0) << _RANDOM_BITS
+
+
 def new_ids(count: int) -> range:
     """So many ids at once, one after the other: for rows that are written together."""
     global _last_id

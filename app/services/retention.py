@@ -1,12 +1,13 @@
-"""What is deleted when it is old, apart from log lines: finished runs, sessions nobody can use
-any more, and counts of calls."""
+"""What is deleted when it is old, apart from log lines: finished runs, sessions nobody can use any more, changes of
+instances, and counts of calls."""
 
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from app.database import own_transaction, retry_transient
-from app.models import Account, ApiCall, Run, UserSession
+from app.database import first_id_at, own_transaction, retry_transient
+from app.models import Account, ApiCall, InstanceChange, Run, UserSession
+from app.models.mixins import Identified
 from app.models.types import RunState
 
 #: Rows a transaction: short enough that nobody waits for it.
@@ -22,6 +23,14 @@ def prune_runs(*, older_than: datetime) -> int:
 def prune_sessions(*, older_than: datetime) -> int:
     """Delete the sessions that ended before then, in transactions of their own; returns how many."""
     return _delete(UserSession, UserSession.expires_at < older_than)
+
+
+def prune_changes(*, older_than: datetime) -> int:
+    """Forget the changes of instances that were seen before then, in transactions of their own; returns how many.
+
+    By their ids, which are made from the time: the table is large, and an index on its times would serve nothing else.
+    """
+    return _delete(InstanceChange, InstanceChange.id < first_id_at(older_than))
 
 
 def prune_calls(*, older_than: datetime) -> int:
@@ -42,7 +51,7 @@ def _delete_calls(account_pk: int, older_than: datetime) -> int:
         return count
 
 
-def _delete(model: type[Run] | type[UserSession], is_old: sa.ColumnElement[bool]) -> int:
+def _delete(model: type[Identified], is_old: sa.ColumnElement[bool]) -> int:
     deleted = 0
     while count := _delete_batch(model, is_old):
         deleted += count
@@ -50,7 +59,7 @@ def _delete(model: type[Run] | type[UserSession], is_old: sa.ColumnElement[bool]
 
 
 @retry_transient
-def _delete_batch(model: type[Run] | type[UserSession], is_old: sa.ColumnElement[bool]) -> int:
+def _delete_batch(model: type[Identified], is_old: sa.ColumnElement[bool]) -> int:
     # Two statements, because MariaDB cannot delete by a limited subquery of the same table.
     with own_transaction() as session:
         ids = session.scalars(sa.select(model.id).where(is_old).limit(BATCH)).all()
