@@ -97,16 +97,18 @@ def permission_policy(partition: str = "aws", extra: Sequence[str] = ()) -> dict
 
     EC2's Describe actions know no resource but "*".
     """
-    _check(partition=partition)
     if unknown := sorted(set(extra) - set(OPTIONAL_ACTIONS)):
         raise ValueError(f"Not among the optional read actions: {', '.join(unknown)}.")
     actions = [*READ_ACTIONS, *(action for action in OPTIONAL_ACTIONS if action in extra)]
-    return {
-        "Version": POLICY_VERSION,
-        "Statement": [
-            {"Sid": "SpotkeeperRead", "Effect": "Allow", "Action": actions, "Resource": "*"},
-        ],
-    }
+    return {"Version": POLICY_VERSION, "Statement": [read_statement(actions, partition)]}
+
+
+def read_statement(actions: Sequence[str], partition: str = "aws") -> dict[str, Any]:
+    """The statement of `permission_policy` for some of its actions: what to add where they lack."""
+    _check(partition=partition)
+    if unknown := sorted(set(actions) - {*READ_ACTIONS, *OPTIONAL_ACTIONS}):
+        raise ValueError(f"Not among the read actions: {', '.join(unknown)}.")
+    return {"Sid": "SpotkeeperRead", "Effect": "Allow", "Action": list(actions), "Resource": "*"}
 
 
 def role_template(

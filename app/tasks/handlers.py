@@ -14,6 +14,7 @@ Handler = Callable[[Lease], Outcome]
 HANDLERS: dict[RunKind, str] = {
     RunKind.VERIFY_ACCOUNT: "app.tasks.accounts:verify_account",
     RunKind.DISCOVER_ACCOUNT: "app.tasks.discovery:discover_account",
+    RunKind.CHECK_PERMISSIONS: "app.tasks.permissions:check_permissions",
     RunKind.CHECK_IDENTITY: "app.tasks.accounts:check_identity",
     RunKind.PRUNE: "app.tasks.pruning:prune",
 }

@@ -12,6 +12,7 @@ from flask import Flask, current_app
 
 from app.config import Config
 from app.database import db
+from app.services.accounts.permissions import enqueue_permission_checks
 from app.services.runs import Wake, reap
 from app.services.runs.due import enqueue_due_accounts, enqueue_identity_check, enqueue_pruning
 from app.tasks.celery_app import queue_of
@@ -22,6 +23,8 @@ logger = logging.getLogger(__name__)
 #: The installation's own AWS identity changes when somebody changes its role or keys: noticed within this time.
 IDENTITY_SECONDS = 900
 PRUNING_SECONDS = 86_400
+#: Policies change seldom; a person who has changed one asks at once.
+PERMISSIONS_SECONDS = 86_400
 
 #: A run that was rung for and is still not at work may only be waiting for its turn: not rung for again so soon.
 RING_AGAIN_SECONDS = 15
@@ -44,6 +47,7 @@ class Scheduler:
             SQLAlchemyError: the database is away; the next turn does it all.
         """
         enqueue_due_accounts(interval_seconds=self.config.discovery_interval_seconds)
+        enqueue_permission_checks(every_seconds=PERMISSIONS_SECONDS)
         enqueue_identity_check(every_seconds=IDENTITY_SECONDS)
         enqueue_pruning(every_seconds=PRUNING_SECONDS)
         self.ring_again()

@@ -9,6 +9,7 @@ from app.web.filters import register_filters
 from app.web.headers import register_headers
 from app.web.navigation import register_navigation
 from app.web.views import (
+    account_permissions,
     accounts,
     auth,
     dashboard,
@@ -24,7 +25,20 @@ from app.web.views import (
 
 BLUEPRINTS = tuple(
     view.blueprint
-    for view in (auth, dashboard, accounts, runs, instances, experiments, downtime, system_logs, users, me, health)
+    for view in (
+        auth,
+        dashboard,
+        accounts,
+        account_permissions,
+        runs,
+        instances,
+        experiments,
+        downtime,
+        system_logs,
+        users,
+        me,
+        health,
+    )
 )
 
 

@@ -38,6 +38,7 @@ TABLE = {
     "GET accounts.progress": "? + 0 0 + +",
     "POST accounts.verify": "? + 0 0 + +",
     "POST accounts.discover": "? + 0 0 + +",
+    "POST account_permissions.check": "? + 0 0 + +",
     "GET accounts.rename": "? + 0 0 - +",
     "POST accounts.rename": "? + 0 0 - +",
     "POST accounts.name_role": "? + 0 0 - -",
