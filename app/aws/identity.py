@@ -135,7 +135,14 @@ def prove_external_id(role_arn: str, session_name: str) -> None:
         )
 
 
-def verify_role(role_arn: str, external_id: str, expected_account_id: str, session_name: str) -> VerifiedConnection:
+def verify_role(
+    role_arn: str,
+    external_id: str,
+    expected_account_id: str,
+    session_name: str,
+    *,
+    meter: CallMeter | None = None,
+) -> VerifiedConnection:
     """Assume the role, compare its account, and prove that it enforces its External ID. Raises AwsFault.
 
     The proof comes last, so that a role which does not let us in is never called with anything but its own
@@ -145,21 +152,23 @@ def verify_role(role_arn: str, external_id: str, expected_account_id: str, sessi
     if role.account_id != expected_account_id:
         raise _mismatch(role.account_id)
     credentials = assume_role(str(role), external_id, session_name)
-    identity = get_caller_identity(credentials, _home(role))
+    identity = get_caller_identity(credentials, _home(role), meter=meter)
     if identity.account_id != expected_account_id:
         raise _mismatch(identity.account_id)
     prove_external_id(str(role), session_name)
     return VerifiedConnection(identity, credentials)
 
 
-def verify_keys(credentials: Credentials, expected_account_id: str | None, region: str) -> VerifiedConnection:
+def verify_keys(
+    credentials: Credentials, expected_account_id: str | None, region: str, *, meter: CallMeter | None = None
+) -> VerifiedConnection:
     """Check long-term keys of a user by asking STS in `region` whose they are. Raises AwsFault.
 
     Refused: temporary keys, the root user's, and another account's than the one expected (None: any).
     """
     if credentials.is_temporary:
         raise _temporary()
-    identity = get_caller_identity(credentials, region)
+    identity = get_caller_identity(credentials, region, meter=meter)
     if identity.is_root:
         raise AwsFault(FaultCode.ROOT_CREDENTIALS, "These are keys of the account's root user.")
     if not identity.is_user:

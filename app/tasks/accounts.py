@@ -3,9 +3,11 @@
 import logging
 
 from app.aws import identity as aws_identity
+from app.aws.meter import CallMeter
 from app.database import db
 from app.errors import AwsFault, FaultCode, NotFoundError
 from app.services import identity
+from app.services.accounts.calls import record_calls
 from app.services.accounts.connection import Connection, load_connection
 from app.services.accounts.verify import prove_connection, record_proof, record_refusal
 from app.services.runs import Lease, Outcome
@@ -15,14 +17,19 @@ logger = logging.getLogger(__name__)
 
 def verify_account(lease: Lease) -> Outcome:
     """Ask AWS whether the account's connection holds, and note the answer."""
+    meter = CallMeter()
     try:
         connection = begin(lease)
         lease.report(0, 1, "Asking AWS who we are there")
-        verified = prove_connection(connection)
+        verified = prove_connection(connection, meter)
     except AwsFault as fault:
+        lease.hold()
+        record_calls(lease.require_account(), meter.take())
         return refused(lease, fault)
     except NotFoundError as error:
         return Outcome.failed(FaultCode.INTERNAL, str(error))
+    lease.hold()
+    record_calls(connection.account_pk, meter.take())
     return record_proof(lease, verified)
 
 

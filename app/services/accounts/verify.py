@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import IntegrityError
 
+from app.aws.meter import CallMeter
 from app.database import database_now, db
 from app.errors import AwsFault, FaultCode
 from app.models import Account, Run
@@ -22,7 +23,7 @@ NEW_ROLE_PATIENCE = timedelta(seconds=90)
 NEW_ROLE_RETRY_SECONDS = 8
 
 
-def prove_connection(connection: Connection) -> "VerifiedConnection":
+def prove_connection(connection: Connection, meter: CallMeter) -> "VerifiedConnection":
     """Ask AWS for every proof there is; no database in here.
 
     Raises:
@@ -31,9 +32,9 @@ def prove_connection(connection: Connection) -> "VerifiedConnection":
     from app.aws import identity  # boto3 stays out of the web process
 
     if connection.keys is not None:
-        return identity.verify_keys(connection.keys, connection.aws_account_id, connection.region)
+        return identity.verify_keys(connection.keys, connection.aws_account_id, connection.region, meter=meter)
     return identity.verify_role(
-        connection.role_arn, connection.external_id, connection.aws_account_id, connection.session_name
+        connection.role_arn, connection.external_id, connection.aws_account_id, connection.session_name, meter=meter
     )
 
 

@@ -106,6 +106,14 @@ class TestVerifyingARole:
             prove_external_id(ROLE, "run")
         assert caught.value.code is code
 
+    def test_no_session_is_longer_than_the_hour_that_chained_roles_have(self, rogue):
+        rogue.answer = role_with()
+        verify_role(ROLE, "right", "123456789012", "run")
+        assert {int(form["DurationSeconds"]) for form in rogue.requests if form["Action"] == "AssumeRole"} == {
+            3600,
+            900,
+        }
+
     def test_a_role_that_refuses_us_is_called_with_its_own_external_id_only(self, rogue):
         rogue.answer = role_with("another")
         with pytest.raises(AwsFault) as caught:
@@ -236,6 +244,36 @@ class TestTenantsStandAlone:
     def test_there_is_nothing_their_session_could_fall_back_to(self, rogue):
         assert session._app_session().get_credentials().access_key == "AKIAAMBIENTAMBIENT00"
         assert session._tenant_session().get_credentials() is None
+
+    @pytest.mark.parametrize(
+        ("region", "domain"), [("eu-west-1", "com"), ("us-gov-west-1", "com"), ("cn-north-1", "com.cn")]
+    )
+    def test_sts_is_asked_in_the_region_whatever_the_environment_prefers(
+        self, rogue, tenant, monkeypatch, region, domain
+    ):
+        monkeypatch.delenv("AWS_ENDPOINT_URL")
+        monkeypatch.setenv("AWS_STS_REGIONAL_ENDPOINTS", "legacy")
+        with closing(client("sts", tenant, region)) as theirs, closing(app_client("sts", region)) as ours:
+            assert {theirs.meta.endpoint_url, ours.meta.endpoint_url} == {f"https://sts.{region}.amazonaws.com"}
+
+    @pytest.mark.parametrize(
+        "region",
+        [
+            "",
+            "x.evil.example#",
+            "us-east-1.evil.example",
+            "us-east-1/../",
+            "169.254.169.254",
+            "localhost:80",
+            "us-east-1 ",
+        ],
+    )
+    def test_no_name_of_a_region_leads_elsewhere(self, rogue, tenant, region):
+        for make in (lambda: client("ec2", tenant, region), lambda: app_client("sts", region)):
+            with pytest.raises(AwsFault) as caught:
+                make()
+            assert caught.value.code is FaultCode.INTERNAL
+        assert rogue.requests == []
 
     def test_debug_logs_hold_no_secret(self, rogue, caplog):
         loggers = [logging.getLogger(), *map(logging.getLogger, list(logging.root.manager.loggerDict))]
