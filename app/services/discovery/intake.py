@@ -41,6 +41,8 @@ class Taken(NamedTuple):
 
     record: InstanceRecord
     differences: tuple[Difference, ...]
+    is_retagged: bool
+    """Whether its tags are others; not all of that is history."""
 
 
 class _Stored(NamedTuple):
@@ -75,8 +77,8 @@ class Intake:
         self.present: array[int] = array("q")
         """`instances.id` of all that the pages showed, eight bytes each."""
 
-        self.rehashed: list[tuple[int, str]] = []
-        """(`instances.id`, new raw hash) where the bytes alone have changed."""
+        self.rehashed: list[tuple[int, str, str]] = []
+        """(`instances.id`, raw hash compared with, new raw hash) where the bytes alone have changed."""
 
     def take(self, page: "Sequence[RawInstance]") -> None:
         """Compare one page with what is stored.
@@ -105,7 +107,7 @@ class Intake:
         records = [read_instance(raw, self.region) for raw in differing]
         fresh = [record for record in records if record.instance_id not in known]
         batch = [
-            Taken(instance_pk, True, ("", ""), record, (appearance(record),))
+            Taken(instance_pk, True, ("", ""), record, (appearance(record),), True)
             for instance_pk, record in zip(new_ids(len(fresh)), fresh, strict=True)
         ]
         self.present.extend(taken.instance_pk for taken in batch)
@@ -116,7 +118,7 @@ class Intake:
             if row is None:
                 continue  # new, or its account is being disconnected
             if row.content_hash == record.content_hash:
-                self.rehashed.append((row.id, record.raw_hash))
+                self.rehashed.append((row.id, row.raw_hash, record.raw_hash))
             else:
                 changed[row.id] = record
         before = self._before(list(changed))
@@ -124,7 +126,8 @@ class Intake:
             if instance_pk in before:
                 row = stored[instance_pk]
                 told = tuple(differences(before[instance_pk], record))
-                batch.append(Taken(instance_pk, False, (row.raw_hash, row.state), record, told))
+                is_retagged = before[instance_pk]["instance_metadata"].get("Tags") != record.tags
+                batch.append(Taken(instance_pk, False, (row.raw_hash, row.state), record, told, is_retagged))
         self.counts.added += len(fresh)
         self.counts.changed += len(batch) - len(fresh)
         if batch:

@@ -125,9 +125,7 @@ def _write(account_pk: int, batch: Sequence[Taken], now: datetime, reason: str, 
         key=rows.KEY,
         keep=rows.KEPT_COLUMNS,
     )
-    retagged = [
-        taken for taken in batch if taken.is_new or any(told.field in {"Tags", "name"} for told in taken.differences)
-    ]
+    retagged = [taken for taken in batch if taken.is_retagged]
     for chunk in _chunks([taken.instance_pk for taken in retagged if not taken.is_new]):
         db.session.execute(
             sa.delete(InstanceTag)
@@ -182,8 +180,14 @@ def _rehash(account_pk: int, intake: Intake, now: datetime) -> None:
         return
     scan.rehashed_at = now
     table = rows.INSTANCES
-    statement = sa.update(table).where(table.c.id == sa.bindparam("pk")).values(raw_hash=sa.bindparam("hash"))
-    db.session.connection().execute(statement, [{"pk": pk, "hash": raw_hash} for pk, raw_hash in intake.rehashed])
+    # Not where somebody has changed the instance since: its hash was taken away so that it is read again.
+    statement = (
+        sa.update(table)
+        .where(table.c.id == sa.bindparam("pk"), table.c.raw_hash == sa.bindparam("known"))
+        .values(raw_hash=sa.bindparam("found"), updated_at=table.c.updated_at)
+    )
+    hashes = [{"pk": pk, "known": known, "found": found} for pk, known, found in intake.rehashed]
+    db.session.connection().execute(statement, hashes)
 
 
 def _update(ids: Sequence[int], **values: object) -> None:
