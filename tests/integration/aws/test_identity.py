@@ -245,12 +245,8 @@ class TestTenantsStandAlone:
         assert session._app_session().get_credentials().access_key == "AKIAAMBIENTAMBIENT00"
         assert session._tenant_session().get_credentials() is None
 
-    @pytest.mark.parametrize(
-        ("region", "domain"), [("eu-west-1", "com"), ("us-gov-west-1", "com"), ("cn-north-1", "com.cn")]
-    )
-    def test_sts_is_asked_in_the_region_whatever_the_environment_prefers(
-        self, rogue, tenant, monkeypatch, region, domain
-    ):
+    @pytest.mark.parametrize("region", ["us-east-1", "eu-west-1", "us-gov-west-1"])
+    def test_sts_is_asked_in_the_region_whatever_the_environment_prefers(self, rogue, tenant, monkeypatch, region):
         monkeypatch.delenv("AWS_ENDPOINT_URL")
         monkeypatch.setenv("AWS_STS_REGIONAL_ENDPOINTS", "legacy")
         with closing(client("sts", tenant, region)) as theirs, closing(app_client("sts", region)) as ours:
