@@ -259,4 +259,6 @@ class TestThePage:
         account = verified(app, aws, client1)
         aws.deny_region(AWS_ID, AWAY)
         check(app, account)
-        assert "management account of your AWS organization" in self.show(app, account).html
+        page = self.show(app, account)
+        assert "management account of your AWS organization" in page.html
+        assert "Everything in eu-west-1" in page.text
