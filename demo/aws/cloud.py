@@ -135,7 +135,7 @@ class SimulatedAws(Customers):
             answer, fault = self._answer(read_call(environ), environ)
         headers = [
             ("Content-Type", answer.content_type),
-            ("Content-Length", str(len(answer.body))),
+            ("Content-Length", str(self.faults.promised_length(fault, answer.body))),
             *answer.headers,
         ]
         start_response(f"{answer.status} -", headers)

@@ -6,11 +6,12 @@ A fault says which calls it is for and what happens to them; the first that matc
 import socket
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from demo.aws.answers import EC2_NAMESPACE, Answer, RefusalError
+from demo.aws.answers import Answer, RefusalError
 from demo.aws.calls import Call
+from demo.aws.hostile import CHANGED, INSTEAD, first_reservation, with_reservation
 
 #: Asking for the page behind this token gives the first page again.
 LOOP_TOKEN = "the-same-page-for-ever"  # noqa: S105 - no secret
@@ -22,14 +23,14 @@ KINDS = frozenset(
         "denied",  # UnauthorizedOperation, as where a policy lacks the action
         "expired_token",  # as if the session had ended
         "error",  # `code`, `message`, `status` of your choice
-        "html",  # a page with status 200, as a proxy sends
-        "empty",  # no body, status 200
-        "wrong_root",  # XML, but the answer to something else
-        "truncated",  # the right answer, cut in the middle
         "token_loop",  # each page names itself as the next
         "hang",  # the right answer after `seconds`
         "drip",  # the right answer, a byte every `seconds`
         "reset",  # the connection is cut
+        "twice",  # the list's first instances come again on every page, as when it shifts between two pages
+        "short",  # the right answer, of which more was promised
+        *INSTEAD,  # see demo/aws/hostile.py
+        *CHANGED,
     }
 )
 
@@ -55,6 +56,8 @@ class Fault:
     message: str = "The request processing has failed because of an unknown error."
     status: int = 400
     seen: int = 0
+    kept: bytes = b""
+    """For `twice`: the first page's first reservation."""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -117,25 +120,25 @@ class Faults:
                 raise RefusalError("UnauthorizedOperation", "You are not authorized to perform this operation.", 403)
             case "error":
                 raise RefusalError(fault.code, fault.message, fault.status)
-            case "html":
-                return Answer(
-                    b"<!DOCTYPE html><html><body>Please sign in to the network.</body></html>", 200, "text/html"
-                )
-            case "empty":
-                return Answer(b"")
-            case "wrong_root":
-                return Answer(f'<DescribeKeyPairsResponse xmlns="{EC2_NAMESPACE}"/>'.encode())
             case "reset":
                 cut_connection(environ)
             case "hang":
                 self.closing.wait(fault.seconds)
+            case kind if kind in INSTEAD:
+                return INSTEAD[kind]()
         return None
 
     def after(self, fault: Fault, answer: Answer) -> Answer:
         """What becomes of the true answer."""
-        if fault.kind == "truncated":
-            return Answer(answer.body[: len(answer.body) // 2], answer.status, answer.content_type)
-        return answer
+        if fault.kind == "twice":
+            fault.kept = fault.kept or first_reservation(answer.body)
+            return replace(answer, body=with_reservation(answer.body, fault.kept))
+        change = CHANGED.get(fault.kind)
+        return replace(answer, body=change(answer.body)) if change else answer
+
+    def promised_length(self, fault: Fault | None, body: bytes) -> int:
+        """What the header Content-Length says."""
+        return len(body) + (1000 if fault and fault.kind == "short" else 0)
 
     def send(self, fault: Fault | None, body: bytes) -> Iterable[bytes]:
         """The body, at once or dripping."""

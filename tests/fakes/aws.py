@@ -1,7 +1,7 @@
 """A simulated AWS for a test: real HTTP, real signatures, empty until the test makes accounts in it."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -36,11 +36,7 @@ def simulated_aws(aws_server: AwsServer, monkeypatch: pytest.MonkeyPatch) -> Ite
     """The simulation, emptied; botocore takes it for AWS, and there are no credentials in the environment."""
     cloud = aws_server.cloud
     cloud.reset()
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", aws_server.url)
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    take_for_aws(aws_server, monkeypatch)
     yield cloud
     cloud.reset()
 
@@ -48,16 +44,13 @@ def simulated_aws(aws_server: AwsServer, monkeypatch: pytest.MonkeyPatch) -> Ite
 @pytest.fixture
 def app_keys(simulated_aws: SimulatedAws, monkeypatch: pytest.MonkeyPatch) -> Keys:
     """The installation's own identity, which may assume roles; in the environment too."""
-    keys = simulated_aws.create_user_keys(APP_ACCOUNT, "spotkeeper", APP_PERMISSIONS)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", keys.access_key_id)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", keys.secret_access_key)
-    return keys
+    return identify_app(simulated_aws, monkeypatch)
 
 
 @pytest.fixture
 def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     """botocore's waits between attempts are its own affair; only their number is ours."""
-    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda self, context: 0.001)
+    retry_quickly(monkeypatch)
 
 
 @pytest.fixture
@@ -65,6 +58,36 @@ def aws(simulated_aws: SimulatedAws, app_keys: Keys, quick_retries: None) -> Sim
     """The simulation as the application meets it: empty, our own identity in the environment, and few regions."""
     simulated_aws.default_regions = TWO_REGIONS
     return simulated_aws
+
+
+@contextmanager
+def simulation(server: AwsServer, patch: pytest.MonkeyPatch) -> Iterator[SimulatedAws]:
+    """What `aws` is, for as long as the caller wants; its tests use none of the fixtures above."""
+    server.cloud.reset()
+    take_for_aws(server, patch)
+    identify_app(server.cloud, patch)
+    retry_quickly(patch)
+    yield server.cloud
+    server.cloud.reset()
+
+
+def take_for_aws(server: AwsServer, patch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        patch.delenv(name, raising=False)
+    patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    patch.setenv("AWS_ENDPOINT_URL", server.url)
+    patch.setenv("AWS_REGION", "us-east-1")
+
+
+def identify_app(cloud: SimulatedAws, patch: pytest.MonkeyPatch) -> Keys:
+    keys = cloud.create_user_keys(APP_ACCOUNT, "spotkeeper", APP_PERMISSIONS)
+    patch.setenv("AWS_ACCESS_KEY_ID", keys.access_key_id)
+    patch.setenv("AWS_SECRET_ACCESS_KEY", keys.secret_access_key)
+    return keys
+
+
+def retry_quickly(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda self, context: 0.001)
 
 
 @pytest.fixture
