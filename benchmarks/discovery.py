@@ -40,23 +40,26 @@ GUARD = 0.75
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--instances", type=int, help="10,000, or 4,000 when small")
-    parser.add_argument("--large", type=int, help="the fleet of budgets 3, 4 and 6: five times as many, or three")
+    parser.add_argument("--instances", type=int, help="10,000, or 3,000 when small")
+    parser.add_argument("--large", type=int, help="the fleet of budgets 3, 4 and 6: five times as many, or twice")
     parser.add_argument("--regions", type=int, help="4, or 2 when small")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--database", action="append", choices=KINDS, help="may be repeated; all that answer")
+    parser.add_argument("--database", action="append", choices=KINDS, help="may be repeated; else all that answer")
     parser.add_argument("--small", action="store_true", help="what CI runs: a small fleet, and a guard band")
     options = parser.parse_args()
-    instances = options.instances or (4_000 if options.small else 10_000)
+    instances = options.instances or (3_000 if options.small else 10_000)
     fleet = Fleet(instances=instances, regions=options.regions or (2 if options.small else 4))
-    large = replace(fleet, instances=options.large or instances * (3 if options.small else 5))
+    large = replace(fleet, instances=options.large or instances * (2 if options.small else 5))
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         servers = {each: stack.enter_context(served(each)) for each in (fleet, large)}
-        bench = Bench(Path(folder), options.rounds, options.database or KINDS)
-        bench.measure_first(fleet, servers[fleet], large, servers[large])
+        bench = Bench(Path(folder), options.rounds)
+        kinds = [kind for kind in options.database or KINDS if bench.answers(kind)]
+        # Servers take time: when that is short, they are only written to.
+        discovered = [kind for kind in kinds if kind == "sqlite" or options.database or not options.small]
+        bench.measure_first(fleet, servers[fleet], large, servers[large], discovered)
         again = fleet if options.small else large
-        bench.measure_again(again, servers[again])
-        bench.measure_writes(instances)
+        bench.measure_again(again, servers[again], discovered)
+        bench.measure_writes(instances, kinds)
     guard = GUARD if options.small else 1.0
     print_results(bench.results, guard)
     print_machine(PEERS, bench.versions)
@@ -64,9 +67,9 @@ def main() -> None:
 
 
 class Bench:
-    """What is measured, on which databases, and what was found."""
+    """What is measured, and what was found."""
 
-    def __init__(self, folder: Path, rounds: int, kinds: Sequence[str]) -> None:
+    def __init__(self, folder: Path, rounds: int) -> None:
         self.results: list[Result] = []
         self.versions: dict[str, str] = {}
         self._folder = folder
@@ -77,9 +80,21 @@ class Bench:
         self._peak: dict[str, list[float]] = defaultdict(list)
         self._template = folder / "installed.db"
         self._probe("install", folder, f"sqlite:///{self._template}")
-        self._kinds = [kind for kind in kinds if self._answers(kind)]
 
-    def measure_first(self, fleet: Fleet, server: Served, large: Fleet, large_server: Served) -> None:
+    def answers(self, kind: str) -> bool:
+        """Whether there is such a database."""
+        if kind == "sqlite":
+            return True
+        version = self._probe("server_version", kind).said["version"]
+        if version:
+            self.versions[kind] = version
+        else:
+            print(f"{kind} does not answer, and is left out")
+        return bool(version)
+
+    def measure_first(
+        self, fleet: Fleet, server: Served, large: Fleet, large_server: Served, kinds: Sequence[str]
+    ) -> None:
         """Budgets 1, 2 and 6: fleets that nobody has read before."""
         many = f"first discovery of {large.instances:,}, sqlite"
         for turn in range(self._rounds):
@@ -88,9 +103,9 @@ class Bench:
                 read = self._probe(probe, *fleet.region_names, server=server)
                 self._note(name, read, read.said["cpu"])
                 _require(name, read.said["instances"], fleet.instances)
-            for kind in self._kinds:
+            for kind in kinds:
                 self._discover(f"first discovery, {kind}", kind, fleet, server)
-            if "sqlite" in self._kinds:
+            if "sqlite" in kinds:
                 self._discover(many, "sqlite", large, large_server)
             self._measure_peers(fleet, server)
         ours = "first discovery, sqlite"
@@ -100,13 +115,13 @@ class Bench:
         self._judge("growth", self._peak[many], self._peak[ours])
         self._judge("memory", self._peak[ours], self._peak["Cloud Custodian"])
 
-    def measure_again(self, fleet: Fleet, server: Served) -> None:
+    def measure_again(self, fleet: Fleet, server: Served, kinds: Sequence[str]) -> None:
         """Budgets 3 and 4: a fleet that is known, unchanged and with one instance in a hundred changed."""
         generations = itertools.count(fleet.generation + 1)
-        names = {kind: (f"unchanged, {kind}", f"{fleet.churn_percent:g}% changed, {kind}") for kind in self._kinds}
+        names = {kind: (f"unchanged, {kind}", f"{fleet.churn_percent:g}% changed, {kind}") for kind in kinds}
         rows_written: list[float] = []
         with ExitStack() as stack:
-            urls = {kind: stack.enter_context(self._installed(kind)) for kind in self._kinds}
+            urls = {kind: stack.enter_context(self._installed(kind)) for kind in kinds}
             for url in urls.values():
                 self._probe("discover", self._folder, url, server=server)
             for turn in range(self._rounds):
@@ -127,10 +142,10 @@ class Bench:
             self._judge("changed", self._cpu[changed], self._cpu[unchanged], kind)
         self._judge("rows", rows_written, [1.0] * len(rows_written))
 
-    def measure_writes(self, instances: int) -> None:
+    def measure_writes(self, instances: int, kinds: Sequence[str]) -> None:
         """Budget 5."""
         print(f"\nWriting {instances:,} rows of instances that have changed")
-        for kind in self._kinds:
+        for kind in kinds:
             with self._installed(kind) as url:
                 rates = self._probe("write_rates", self._folder, url, str(instances), str(self._rounds)).said
             bulk, orm = statistics.median(rates["bulk"]), statistics.median(rates["orm"])
@@ -174,18 +189,6 @@ class Bench:
         if above and below:
             self.results.append(Result(BUDGETS[budget], ratios(above, below), where))
 
-    def _answers(self, kind: str) -> bool:
-        if kind == "sqlite":
-            return True
-        name = f"spotkeeper_bench_{os.getpid()}"
-        created = self._probe("create_database", kind, name).said
-        if created["url"] is None:
-            print(f"{kind} does not answer, and is left out")
-            return False
-        self._probe("drop_database", kind, name)
-        self.versions[kind] = created["version"]
-        return True
-
     @contextmanager
     def _installed(self, kind: str) -> Iterator[str]:
         """The URL of a new database with Spotkeeper's tables and its account."""
@@ -197,10 +200,8 @@ class Bench:
             for left in self._folder.glob(f"{name}.db*"):
                 left.unlink()
             return
-        url = self._probe("create_database", kind, name).said["url"]
         try:
-            self._probe("install", self._folder, url)
-            yield url
+            yield self._probe("install_on_server", self._folder, kind, name).said["url"]
         finally:
             self._probe("drop_database", kind, name)
 

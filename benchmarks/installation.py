@@ -64,13 +64,10 @@ def install(app: Flask) -> None:
         db.engine.dispose()
 
 
-def create_database(kind: str, name: str) -> str | None:
-    """The URL of a new database on the server of that kind; None where it does not answer."""
+def create_database(kind: str, name: str) -> str:
+    """The URL of a new database on the server of that kind."""
     server = _server(kind)
-    try:
-        _execute(server, f"CREATE DATABASE {name}" + (" CHARACTER SET utf8mb4" if kind == "mariadb" else ""))
-    except SQLAlchemyError:
-        return None
+    _execute(server, f"CREATE DATABASE {name}" + (" CHARACTER SET utf8mb4" if kind == "mariadb" else ""))
     return server.set(database=name).render_as_string(hide_password=False)
 
 

@@ -64,8 +64,9 @@ def read_regions(*regions: str) -> dict[str, Any]:
     """Every instance by Spotkeeper's reader, each made into the record that is stored; nothing is kept."""
     from app.aws.credentials import Credentials
     from app.aws.ec2 import PageRead, read_region
-    from app.aws.instance_xml import read_instance
+    from app.aws.instance_xml import prepare, read_instance
     from app.aws.records import RegionRead
+    from app.tasks.collector import tune_collector
 
     credentials = Credentials(os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"])
 
@@ -75,11 +76,19 @@ def read_regions(*regions: str) -> dict[str, Any]:
             found.instances += 1
 
     read_region(credentials, NOWHERE)
+    prepare()
+    tune_collector()
     with section() as found:
         for region in regions:
             if not isinstance(read := read_region(credentials, region, on_page=take), RegionRead):
                 raise SystemExit(f"{region} was not read: {read.message}")
     return found.as_dict()
+
+
+def server_version(kind: str) -> dict[str, Any]:
+    from benchmarks import installation
+
+    return {"version": installation.server_version(kind)}
 
 
 def install(folder: str, database_url: str) -> dict[str, Any]:
@@ -90,10 +99,13 @@ def install(folder: str, database_url: str) -> dict[str, Any]:
     return {}
 
 
-def create_database(kind: str, name: str) -> dict[str, Any]:
+def install_on_server(folder: str, kind: str, name: str) -> dict[str, Any]:
+    """The same in a new database; its URL."""
     from benchmarks import installation
 
-    return {"url": installation.create_database(kind, name), "version": installation.server_version(kind)}
+    url = installation.create_database(kind, name)
+    installation.install(installation.make_app(Path(folder), url))
+    return {"url": url}
 
 
 def drop_database(kind: str, name: str) -> dict[str, Any]:
@@ -122,10 +134,18 @@ def rediscover(folder: str, database_url: str, server: str, generation: str) -> 
 
 
 def _in_app(folder: str, database_url: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    from app.aws.instance_xml import prepare
     from app.database import db
+    from app.tasks.collector import tune_collector
+    from app.tasks.handlers import import_handlers
     from benchmarks.installation import make_app
 
-    with make_app(Path(folder), database_url).app_context():
+    app = make_app(Path(folder), database_url)
+    # As `app.tasks.worker.run_worker` does.
+    import_handlers()
+    prepare()
+    tune_collector()
+    with app.app_context():
         found = work()
         db.engine.dispose()
     return found
@@ -139,18 +159,17 @@ def _discovery() -> Section:
     from app.models import Account, Run
     from app.models.types import RunKind, RunState
     from app.services.runs import enqueue
-    from app.tasks.handlers import import_handlers
     from app.tasks.work import perform
 
-    import_handlers()
     run_id = enqueue(RunKind.DISCOVER_ACCOUNT, account=db.session.scalars(sa.select(Account)).one()).id
     db.session.commit()
     rows = 0
 
-    def count(_connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+    def count(_connection: Any, cursor: Any, statement: str, parameters: Any, _context: Any, is_many: bool) -> None:
         nonlocal rows
         if _WRITES.match(statement):
-            rows += max(cursor.rowcount, 0)
+            # MariaDB counts a row twice when an upsert finds it there.
+            rows += len(parameters) if is_many else max(cursor.rowcount, 0)
 
     event.listen(db.engine, "after_cursor_execute", count)
     try:
@@ -179,9 +198,10 @@ PROBES: dict[str, Callable[..., dict[str, Any]]] = {
     for probe in (
         boto3_pages,
         read_regions,
-        create_database,
-        drop_database,
+        server_version,
         install,
+        install_on_server,
+        drop_database,
         discover,
         rediscover,
         write_rates,

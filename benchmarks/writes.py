@@ -25,7 +25,7 @@ from benchmarks.ec2_server import Pages
 #: As many rows as a full page of DescribeInstances makes.
 BATCH = 1000
 #: The ORM's rate does not hang on how many rows there are to write, and many would take minutes.
-ORM_ROWS = 1500
+ORM_ROWS = 1000
 
 
 def write_rates(instances: int, rounds: int) -> dict[str, Any]:
