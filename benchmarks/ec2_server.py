@@ -29,7 +29,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
-from benchmarks.ec2_fleet import Fleet, account_id
+from benchmarks.ec2_fleet import Fleet
+from benchmarks.ec2_instance import account_id
 
 KEY_PREFIX = "AKIABENCHMARK"
 HOST = "127.0.0.1"

@@ -15,7 +15,7 @@ from app.config import Config, normalize_database_url
 from app.database import db
 from app.models import Account, User
 from app.models.types import AccountHealth, AccountStatus, ConnectionMethod, Role
-from benchmarks.ec2_fleet import account_id
+from benchmarks.ec2_instance import account_id
 from benchmarks.ec2_server import access_key
 
 #: The servers of the tests: see docs/configuration.md.
