@@ -4,6 +4,7 @@ from flask import Flask
 
 from app.config import Config
 from app.web.access import register_access
+from app.web.arguments import IdConverter
 from app.web.errors import register_errors
 from app.web.filters import register_filters
 from app.web.headers import register_headers
@@ -50,5 +51,6 @@ def register_pages(app: Flask) -> None:
     register_errors(app)
     register_filters(app)
     register_navigation(app)
+    app.url_map.converters["int"] = IdConverter
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

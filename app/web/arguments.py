@@ -4,10 +4,19 @@ from enum import StrEnum
 from typing import TypeVar
 
 from flask import request
+from werkzeug.routing import IntegerConverter, Map
 
 E = TypeVar("E", bound=StrEnum)
 
 MAX_ID = 2**63 - 1
+
+
+class IdConverter(IntegerConverter):
+    """`<int:...>` in a route: a number that no row can have as its id leads to no page, instead of to the database,
+    which would call it an error."""
+
+    def __init__(self, map_: Map) -> None:
+        super().__init__(map_, max=MAX_ID)
 
 
 def one_of(enum: type[E], name: str) -> E | None:

@@ -18,6 +18,7 @@ from app.services.paging import Sort, _decode, _encode
 IDS = st.integers(0, 2**63 - 1)
 BY_NAME = Sort(Instance.name_key, Instance.id)
 BY_TIME = Sort(Instance.first_seen_at, Instance.id)
+BY_ID = Sort(Instance.id, Instance.id)
 BY_STATUS = Sort(Instance.auth_status, Instance.id)
 
 
@@ -78,6 +79,9 @@ class TestAForgedCursor:
             (BY_TIME, (0, "first_seen_at", "2026-01-01T00:00:00", 1)),
             (BY_TIME, (0, "first_seen_at", "0001-01-01T00:00:00+14:00", 1)),
             (BY_STATUS, (0, "auth_status", "hacked", 1)),
+            (BY_ID, (0, "id", "-1", 1)),
+            (BY_ID, (0, "id", str(2**63), 1)),
+            (BY_ID, (0, "id", "9" * 5000, 1)),
         ],
     )
     def test_so_is_what_the_column_cannot_be_compared_with(self, sort: Sort, parts: tuple[Any, ...]) -> None:

@@ -140,7 +140,8 @@ def _moments(changes: Sequence[InstanceChange]) -> Iterator[Moment]:
             run_id=run_id if run_id in kept else None,
             # The event itself may be forgotten by now.
             event=events.get(event_pk, "EC2 event") if event_pk else "",
-            steps=[step for change in group for step in _steps(change)],
+            # In the order in which they were written: the state first.
+            steps=[step for change in reversed(list(group)) for step in _steps(change)],
         )
 
 

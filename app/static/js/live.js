@@ -34,7 +34,9 @@ document.addEventListener("htmx:afterRequest", (event) => {
 /* What the reader had before the exchange is there after it: the focus, and what was unfolded. New words that the part
    announces are put where a screen reader hears them; a part that is exchanged every two seconds cannot say it itself. */
 const FOCUSABLE = "a[href], button, summary, [tabindex]";
-let left = null; // { id, hasFocus, href, index, open, words }
+const folds = (part) => [...part.querySelectorAll("details")];
+const nameOf = (details) => details.id || details.querySelector("summary")?.textContent.trim();
+let left = null; // { id, hasFocus, href, index, folds, words }
 
 document.addEventListener("htmx:beforeSwap", (event) => {
   const part = event.detail.target;
@@ -48,7 +50,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
     hasFocus: part.contains(active),
     href: active.getAttribute("href"),
     index: [...part.querySelectorAll(FOCUSABLE)].indexOf(active),
-    open: [...part.querySelectorAll("details[id]")].filter((each) => each.open).map((each) => each.id),
+    folds: new Map(folds(part).map((each) => [nameOf(each), each.open])),
     words: part.dataset.announce ?? "",
   };
 });
@@ -56,7 +58,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 document.addEventListener("htmx:afterSwap", () => {
   const part = left && document.getElementById(left.id);
   if (!part) return;
-  for (const id of left.open) document.getElementById(id)?.setAttribute("open", "");
+  for (const each of folds(part)) each.open = left.folds.get(nameOf(each)) ?? each.open;
   const words = part.dataset.announce ?? "";
   if (words !== left.words) document.getElementById("announcer").textContent = words;
   if (!left.hasFocus) return;

@@ -5,7 +5,19 @@ from decimal import Decimal
 
 import pytest
 
-from app.web.filters import bytes_, exact_time, iso, money, number, percent_floor, plural, relative_time
+from app.web.filters import (
+    NOTHING,
+    bytes_,
+    clock,
+    duration,
+    exact_time,
+    iso,
+    money,
+    number,
+    percent_floor,
+    plural,
+    relative_time,
+)
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
@@ -50,6 +62,40 @@ class TestTimes:
         before = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
         shown = [exact_time(before + timedelta(hours=n), "Europe/Berlin") for n in range(2)]
         assert shown == ["2026-10-25 02:30:00 CEST", "2026-10-25 02:30:00 CET"]
+
+    @pytest.mark.parametrize(
+        ("hours_ago", "zone", "text"),
+        [
+            (0, "UTC", "12:00"),
+            (11, "UTC", "01:00"),
+            (13, "UTC", "2026-06-30 23:00"),
+            (13, "Europe/Berlin", "01:00"),
+            (24, "UTC", "2026-06-30 12:00"),
+        ],
+    )
+    def test_the_time_of_day_says_the_day_where_it_is_another(self, hours_ago: int, zone: str, text: str) -> None:
+        assert clock(NOON - timedelta(hours=hours_ago), zone, now=NOON) == text
+
+    @pytest.mark.parametrize(
+        ("seconds", "words"),
+        [
+            (0, "0.0 s"),
+            (0.49, "0.4 s"),
+            (9.99, "9.9 s"),
+            (59.9, "59 s"),
+            (60, "1 min 0 s"),
+            (192, "3 min 12 s"),
+            (3599.9, "59 min 59 s"),
+            (3900, "1 h 5 min"),
+            (1_000 * 3600, "1,000 h 0 min"),
+            (-3, "0.0 s"),
+        ],
+    )
+    def test_a_duration_has_its_two_largest_units_rounded_down(self, seconds: float, words: str) -> None:
+        assert duration(timedelta(seconds=seconds)) == words
+
+    def test_no_time_is_a_dash(self) -> None:
+        assert clock(None) == duration(None) == NOTHING
 
     def test_iso_is_in_utc(self) -> None:
         assert iso(NOON) == "2026-07-01T12:00:00Z"
