@@ -1,6 +1,9 @@
 """What people really do, done in a browser: signing in, connecting an account, seeing it come to life."""
 
 import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -9,7 +12,7 @@ from app.models import Account, User
 from demo.aws.cloud import SimulatedAws
 from tests.browser.conftest import PHONE, OpenPage, Site
 from tests.factories import PASSWORD
-from tests.integration.customers import AWS_ID, make_role
+from tests.integration.customers import AWS_ID, connected, make_role
 
 
 def type_in(page: Page, username: str, password: str) -> None:
@@ -169,6 +172,52 @@ class TestConnectingByRole:
         site.run_jobs()
         expect(page.locator("tbody")).to_contain_text("active")
         expect(link).to_be_focused()
+
+
+@contextmanager
+def working(site: Site) -> Iterator[None]:
+    """A worker does what is queued while the page is looked at."""
+    worker = threading.Thread(target=site.run_jobs)
+    worker.start()
+    yield
+    worker.join()
+
+
+class TestFollowingADiscovery:
+    @pytest.fixture
+    def page(self, aws: SimulatedAws, site: Site, client1: User, open_page: OpenPage) -> Page:
+        """The page of a connected account, with three instances in the region that answers; the other is slow."""
+        account = connected(site.app, aws, client1)
+        site.run_jobs()
+        aws.run_instances(AWS_ID, "us-east-1", 3, tags={"Name": "web"})
+        aws.faults.add("hang", region="eu-west-1", action="DescribeInstances", seconds=4, times=1)
+        page = open_page(as_=client1)
+        page.goto(f"/accounts/{account.id}")
+        page.get_by_role("button", name="Discover now").click()
+        return page
+
+    def test_the_page_tells_how_far_it_is_and_then_what_came_of_it(self, site: Site, page: Page) -> None:
+        panel = page.get_by_role("region", name="Discovery is")
+        expect(panel).to_contain_text("waiting for a worker")
+        with working(site):
+            expect(panel).to_contain_text("1 of 2 regions")
+            expect(panel.locator(".figures")).to_contain_text(re.compile(r"Instances seen\s*3\s*New\s*3"))
+            expect(page.locator("#announcer")).to_have_text("Discovery is running, half of the regions done")
+            expect(panel).to_have_count(0)
+        expect(page.locator("#announcer")).to_contain_text("Discovery done: 2 of 2 regions, 3 instances")
+        assert fact(page, "Instances") == "3"
+
+    def test_it_is_canceled_and_what_was_read_stays(self, site: Site, page: Page) -> None:
+        with working(site):
+            expect(page.get_by_text("1 of 2 regions", exact=True)).to_be_visible()
+            page.get_by_role("button", name="Cancel").click()
+            expect(page.get_by_role("status").first).to_contain_text("What was read until then stays")
+        assert page.locator("[data-live]").count() == 0
+        page.get_by_role("link", name="Discovery").first.click()
+        expect(page.locator(".lead")).to_contain_text("canceled")
+        expect(page.locator("tbody")).to_contain_text("Appeared, running")
+        page.goto("/instances")
+        expect(page.locator("tbody tr")).to_have_count(3)
 
 
 class TestConnectingByKeys:

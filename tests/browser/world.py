@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from flask import Flask
 
 from app.database import db
-from app.models import Account, Downtime, Experiment, Instance, Run, User
-from app.models.types import Decision, DowntimeCause, LogLevel, Role, RunKind
+from app.models import Account, Downtime, Experiment, Instance, InstanceChange, Run, User
+from app.models.types import ChangeKind, Decision, DowntimeCause, LogLevel, Role, RunKind, RunState
 from app.services import runs, system_logs
 from app.services.accounts import connect
 from demo.aws.cloud import SimulatedAws
@@ -82,6 +82,47 @@ def _launch(aws: SimulatedAws, account_id: str) -> None:
     aws.run_instances(account_id, "us-east-1", 60, tags={"Name": "web"})
 
 
+def _tell(instance: Instance, now: datetime) -> None:
+    """A history with the worst of texts in it."""
+    for field_, before, after in (
+        ("state", "running", "stopped"),
+        ("name", HOSTILE[0], HOSTILE[7]),
+        ("Tags", dict.fromkeys(HOSTILE, ""), {text[:100]: text for text in HOSTILE}),
+        ("SecurityGroupIds", ["sg-1"], ["sg-2"]),
+        ("interruption", None, HOSTILE[1]),
+    ):
+        change = {"field": field_, "before": before, "after": after, "happened_at": now}
+        about = {"account_id": instance.account_id, "instance_pk": instance.id}
+        db.session.add(InstanceChange(**about, **change, kind=ChangeKind.CHANGED, seen_at=now))
+
+
+def _under_way(account_pk: int, now: datetime) -> Run:
+    """A discovery that nobody will end: its worker is on its second attempt, and one region gives trouble."""
+    return Run(
+        kind=RunKind.DISCOVER_ACCOUNT,
+        account_id=account_pk,
+        state=RunState.RUNNING,
+        active_key=f"discover_account:{account_pk}",
+        token="t",
+        lease_until=now + timedelta(days=1),
+        due_at=now,
+        started_at=now - timedelta(minutes=3),
+        attempt=2,
+        progress_done=9,
+        progress_total=17,
+        summary={
+            "regions_enabled": 17,
+            "regions_read": 8,
+            "instances_seen": 12_345,
+            "instances_added": 67,
+            "instances_changed": 8,
+            "instances_vanished": 9,
+            "unread": {"eu-south-1": "throttled"},
+            "calls": 40,
+        },
+    )
+
+
 def _age(app: Flask, aws: SimulatedAws, world: Seeded) -> None:
     """What takes days in life: a vanished instance, decisions, downtime, a warning, a job that waits."""
     with app.app_context():
@@ -117,6 +158,8 @@ def _age(app: Flask, aws: SimulatedAws, world: Seeded) -> None:
     with app.app_context():
         # Left waiting, so that the page that follows it is seen, too.
         runs.enqueue(RunKind.VERIFY_ACCOUNT, account=db.session.get_one(Account, world.accounts["gone"]))
+        _tell(db.session.get_one(Instance, world.instances["hostile"]), now)
+        db.session.add(_under_way(world.accounts["open"], now))
         db.session.commit()
         for name, kind, account in (
             ("discovery", RunKind.DISCOVER_ACCOUNT, "active"),

@@ -12,7 +12,6 @@ from app.models.types import AccountHealth, AccountStatus, ConnectionMethod, Rol
 from app.services.accounts import connect, listing, setup
 from app.services.accounts.calls import list_calls
 from app.services.accounts.permissions import list_permission_grid
-from app.services.accounts.permissions import list_permission_grid
 from app.services.identity import find_identity
 from app.services.instances.freshness import stale_before
 from app.services.remedies import remedy_for
@@ -121,7 +120,6 @@ def _show_context(account_pk: int) -> dict[str, object]:
         "row": run and RunRow(run),
         "most_attempts": MAX_ATTEMPTS,
         "calls": list_calls(account, settings().aws_calls_per_hour),
-        "grid": list_permission_grid(account),
         "grid": list_permission_grid(account),
         "stale_before": stale_before(settings().discovery_interval_seconds),
         # The External ID is its owner's affair alone.

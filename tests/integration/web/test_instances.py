@@ -1,6 +1,7 @@
 """The pages of the inventory and the readings over it."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,9 +9,11 @@ import sqlalchemy as sa
 from flask import Flask
 
 from app.database import db
-from app.models import Account, Downtime, Experiment, Instance, RegionScan, SystemLog, User
+from app.models import Account, Downtime, Experiment, Instance, InstanceChange, RegionScan, Run, SystemLog, User
 from app.models.mixins import utc_now
-from app.models.types import AuthStatus, Decision, RegionResult
+from app.models.types import AuthStatus, ChangeKind, Decision, RegionResult, RunKind
+from app.web.filters import clock
+from tests.client import text_of
 from tests.conftest import SignIn
 from tests.factories import make_instance
 
@@ -86,9 +89,45 @@ class TestTheList:
             for region, result in (("us-east-1", RegionResult.READ), ("eu-west-1", RegionResult.DENIED_SCP)):
                 db.session.add(RegionScan(account_id=account1.id, region=region, result=result, since_at=utc_now()))
             db.session.commit()
-        text = sign_in(client1).get_page("/instances").text
-        assert "1 of 2 regions" in text
-        assert "SCP" in text
+        browser = sign_in(client1)
+        for address in ("/instances", "/"):
+            text = browser.get_page(address).text
+            assert "Not complete: 1 region could not be read" in text
+            assert "1 of 2 regions" in text
+            assert "SCP" in text
+
+    def test_one_that_is_old_says_so_everywhere(
+        self, app: Flask, sign_in: SignIn, client1: User, account1: Account
+    ) -> None:
+        long_ago = utc_now() - timedelta(hours=9)
+        with app.app_context():
+            scan = {"region": "us-east-1", "result": RegionResult.READ, "since_at": long_ago, "last_read_at": long_ago}
+            db.session.add(RegionScan(account_id=account1.id, **scan))
+            account = db.session.get_one(Account, account1.id)
+            account.regions_enabled = account.regions_read = 1
+            account.last_good_at = long_ago
+            db.session.commit()
+        (instance_pk,) = seed(app, account1)
+        browser = sign_in(client1)
+        for address in ("/instances", "/"):
+            text = browser.get_page(address).text
+            assert "Not up to date: 1 region should have been read again by now" in text
+            assert "Production: 1 region not read again since" in text
+        assert f"1 of 1, as of {clock(long_ago, 'UTC')}" in browser.get_page("/accounts").text
+        assert "Its region has not been read for a while" in browser.get_page(f"/instances/{instance_pk}").text
+        assert "old" in browser.get_page(f"/accounts/{account1.id}").text.split("Last read")[1]
+
+    def test_what_was_read_just_now_is_not_doubted(
+        self, app: Flask, sign_in: SignIn, client1: User, account1: Account
+    ) -> None:
+        now = utc_now()
+        with app.app_context():
+            scan = {"region": "us-east-1", "result": RegionResult.READ, "since_at": now, "last_read_at": now}
+            db.session.add(RegionScan(account_id=account1.id, **scan))
+            db.session.commit()
+        page = sign_in(client1).get_page("/instances")
+        assert f"1 region, as of {clock(now, 'UTC')}" in page.text
+        assert page.all("div", class_="notice") == []
 
     @pytest.mark.parametrize("path", ["/instances", "/experiments", "/downtime", "/system-logs", "/accounts"])
     def test_hostile_words_in_the_address_break_nothing(
@@ -120,6 +159,73 @@ class TestTheList:
         assert "No account is connected yet" in sign_in(client3).get_page("/instances").text
         assert "first discovery" in sign_in(client1).get_page("/instances").text
         assert "No instance fits" in sign_in(client1).get_page("/instances?state=running").text
+
+
+class TestTheTimeline:
+    def note(self, app: Flask, account: Account, instance_pk: int, number: int = 0, **values: Any) -> None:
+        with app.app_context():
+            defaults = {"kind": ChangeKind.CHANGED, "field": "state", "before": "running", "after": "stopped"}
+            about = {"account_id": account.id, "instance_pk": instance_pk}
+            seen_at = utc_now() - timedelta(minutes=number)
+            db.session.add(InstanceChange(**about, seen_at=seen_at, **{**defaults, **values}))
+            db.session.commit()
+
+    def test_it_tells_what_changed_when_and_who_told(
+        self, app: Flask, sign_in: SignIn, client1: User, account1: Account
+    ) -> None:
+        (instance_pk,) = seed(app, account1)
+        happened = datetime(2026, 5, 4, 12, tzinfo=UTC)
+        with app.app_context():
+            run = Run(kind=RunKind.DISCOVER_ACCOUNT, account_id=account1.id, due_at=utc_now())
+            db.session.add(run)
+            db.session.commit()
+            run_id = run.id
+        self.note(app, account1, instance_pk, happened_at=happened, run_id=run_id)
+        self.note(app, account1, instance_pk, kind=ChangeKind.VANISHED, before="stopped", after="missing")
+        page = sign_in(client1).get_page(f"/instances/{instance_pk}")
+        first, second = (text_of(item) for item in page.one("ol", class_="timeline").iter("li"))
+        assert "Vanished: AWS no longer lists it (was stopped) seen by a discovery" in first
+        assert "State: from running → to stopped happened 2026-05-04 12:00:00 UTC" in second
+        assert page.links()["a discovery"] == f"/accounts/{account1.id}/runs/{run_id}"
+        assert "2 changes" in page.text
+
+    def test_an_older_page_is_led_to(self, app: Flask, sign_in: SignIn, client1: User, account1: Account) -> None:
+        (instance_pk,) = seed(app, account1)
+        for number in range(51):
+            self.note(app, account1, instance_pk, number)
+        browser = sign_in(client1)
+        page = browser.get_page(f"/instances/{instance_pk}")
+        assert "51 changes" in page.text
+        older = page.links()["Next"]
+        assert older.endswith("#timeline")
+        assert len(list(browser.get_page(older.partition("#")[0]).one("ol", class_="timeline").iter("li"))) == 1
+
+    def test_without_a_change_it_says_so(self, app: Flask, sign_in: SignIn, client1: User, account1: Account) -> None:
+        (instance_pk,) = seed(app, account1)
+        assert (
+            "Nothing has changed since it was first seen" in sign_in(client1).get_page(f"/instances/{instance_pk}").text
+        )
+
+    def test_why_it_stopped_and_who_manages_it_are_on_the_page(
+        self, app: Flask, sign_in: SignIn, client1: User, account1: Account
+    ) -> None:
+        (instance_pk,) = seed(
+            app,
+            account1,
+            state="stopped",
+            state_reason="Client.UserInitiatedShutdown: User initiated shutdown",
+            state_reason_code="Client.UserInitiatedShutdown",
+            state_changed_at=datetime(2026, 5, 4, 12, tzinfo=UTC),
+            first_launched_at=datetime(2025, 1, 1, tzinfo=UTC),
+            launched_at=datetime(2026, 5, 1, tzinfo=UTC),
+            instance_metadata={"OperatedBy": "eks.amazonaws.com"},
+        )
+        text = sign_in(client1).get_page(f"/instances/{instance_pk}").text
+        assert "managed by eks.amazonaws.com" in text
+        assert "Why it is stopped" in text
+        assert "User initiated shutdown" in text
+        assert "Since 2026-05-04 12:00:00 UTC" in text
+        assert text.index("2025-01-01 00:00:00 UTC") < text.index("2026-05-01 00:00:00 UTC"), "first launch, last start"
 
 
 class TestAuthorizing:
