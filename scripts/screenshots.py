@@ -5,6 +5,7 @@ own and stops it again. Pictures go to docs/screenshots/, each below 150 kB.
 """
 
 import base64
+import json
 import os
 import re
 import secrets
@@ -13,6 +14,7 @@ import socket
 import struct
 import subprocess
 import sys
+import urllib.request
 import zlib
 from collections import Counter
 from pathlib import Path
@@ -24,13 +26,16 @@ FOLDER = ROOT / "docs" / "screenshots"
 CHROMIUM = os.environ.get("TEST_CHROMIUM", "/usr/bin/chromium")
 MAX_BYTES = 150_000
 WIDE, PHONE = (1440, 900), (390, 844)
+SLOW_REGIONS = ("eu-west-1", "us-west-2")
 
-#: File name, address ("account" stands for the page of the first active account), size, color scheme.
+#: File name, address ("account" stands for the page of the first active account, "progress" for the same while it is
+#: read), size, color scheme.
 PICTURES = (
     ("dashboard", "/", WIDE, "light"),
     ("instances", "/instances", WIDE, "light"),
     ("instances-dark", "/instances", WIDE, "dark"),
     ("account", "account", WIDE, "light"),
+    ("progress", "progress", (1440, 560), "light"),
     ("connect", "/accounts/new", WIDE, "light"),
     ("phone", "/instances", PHONE, "light"),
 )
@@ -106,12 +111,12 @@ def take_all(url: str, password: str) -> int:
             )
             context.add_cookies(cookies)
             page = context.new_page()
-            page.goto("/accounts?status=active" if address == "account" else address)
-            if address == "account":
-                page.locator("tbody th a").first.click()
-            page.wait_for_load_state("networkidle")
+            open_page(page, address)
             path = FOLDER / f"{name}.png"
             page.screenshot(path=path)
+            if address == "progress":
+                simulate("DELETE", "faults")
+                page.get_by_role("button", name="Cancel").click()
             context.close()
             shrink(blank, path)
             size = path.stat().st_size
@@ -122,6 +127,34 @@ def take_all(url: str, password: str) -> int:
     if too_big:
         print(f"Above {MAX_BYTES / 1000:.0f} kB: {', '.join(too_big)}", file=sys.stderr)
     return 1 if too_big else 0
+
+
+def open_page(page: Page, address: str) -> None:
+    """Go there; to see a discovery under way, two regions are made slow, and it is asked for."""
+    if address not in {"account", "progress"}:
+        page.goto(address)
+    else:
+        page.goto("/accounts?status=active")
+        page.locator("tbody th a").first.click()
+    page.wait_for_load_state("networkidle")
+    if address == "progress":
+        account_id = page.locator(".lead .mono").inner_text()
+        for region in SLOW_REGIONS:
+            simulate("POST", "faults", kind="hang", account_id=account_id, region=region, seconds=20)
+        page.get_by_role("button", name="Discover now").click()
+        page.locator(".run .figures").wait_for()
+        page.get_by_text("3 of 5 regions", exact=True).wait_for()
+        page.evaluate("document.querySelector('.messages').replaceChildren()")
+
+
+def simulate(method: str, name: str, **options: object) -> None:
+    """Tell the simulated AWS of the demo that runs on the data at hand what to do; its log says where it is."""
+    log = Path(os.environ.get("DEMO_DATA") or ROOT / "instance") / "demo" / "logs" / "simulated-aws.log"
+    found = re.findall(r"Simulated AWS: (http://\S+)", log.read_text())
+    request = urllib.request.Request(  # noqa: S310 - our own loopback address
+        f"{found[-1]}/_simulation/{name}", json.dumps(options).encode(), method=method
+    )
+    urllib.request.urlopen(request).close()  # noqa: S310
 
 
 def sign_in(browser: Browser, url: str, password: str) -> list[dict[str, object]]:

@@ -27,7 +27,10 @@ class Dashboard:
     accounts: int
     accounts_by_status: dict[AccountStatus, int]
     needing_attention: Sequence[Account]
-    """Failed, refused, partial or unavailable ones, worst first."""
+    """The first of the failed, refused, partial or unavailable ones, worst first."""
+
+    attention_count: int
+    """How many of these there are in all."""
 
     instances: int
     """Those that are there: neither missing nor terminated."""
@@ -65,6 +68,7 @@ def summarize(viewer: User, *, interval_seconds: int) -> Dashboard:
         accounts=sum(accounts.values()),
         accounts_by_status=accounts,
         needing_attention=_list_needing_attention(viewer),
+        attention_count=_count_needing_attention(viewer),
         instances=sum(count for state, count in by_state if state in present),
         present_states=present,
         by_state=by_state[:TOP],
@@ -79,16 +83,22 @@ def summarize(viewer: User, *, interval_seconds: int) -> Dashboard:
 
 
 def _list_needing_attention(viewer: User) -> Sequence[Account]:
-    troubled = (AccountHealth.REFUSED, AccountHealth.UNAVAILABLE, AccountHealth.PARTIAL)
     return db.session.scalars(
         sa.select(Account)
-        .where(
-            visible_accounts(viewer),
-            sa.or_(Account.status == AccountStatus.FAILED, Account.health.in_(troubled), _waits_for_role()),
-        )
+        .where(visible_accounts(viewer), _needs_attention())
         .order_by(Account.status != AccountStatus.FAILED, Account.account_name, Account.id)
         .limit(TOP)
     ).all()
+
+
+def _count_needing_attention(viewer: User) -> int:
+    query = sa.select(sa.func.count()).select_from(Account).where(visible_accounts(viewer), _needs_attention())
+    return db.session.scalar(query) or 0
+
+
+def _needs_attention() -> sa.ColumnElement[bool]:
+    troubled = (AccountHealth.REFUSED, AccountHealth.UNAVAILABLE, AccountHealth.PARTIAL)
+    return sa.or_(Account.status == AccountStatus.FAILED, Account.health.in_(troubled), _waits_for_role())
 
 
 def _waits_for_role() -> sa.ColumnElement[bool]:

@@ -11,11 +11,11 @@ from flask import Flask
 from app.database import db
 from app.models import Account, Downtime, Experiment, Instance, InstanceChange, RegionScan, Run, SystemLog, User
 from app.models.mixins import utc_now
-from app.models.types import AuthStatus, ChangeKind, Decision, RegionResult, RunKind
+from app.models.types import AccountStatus, AuthStatus, ChangeKind, Decision, RegionResult, RunKind
 from app.web.filters import clock
 from tests.client import text_of
 from tests.conftest import SignIn
-from tests.factories import make_instance
+from tests.factories import make_account, make_instance
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -315,6 +315,17 @@ class TestTheReadings:
         text = sign_in(client1).get_page("/").text
         assert "66.6% of the running" in text
         assert "3 running" in text
+
+    def test_the_dashboard_counts_all_that_need_somebody_and_names_the_first(
+        self, app: Flask, sign_in: SignIn, client1: User
+    ) -> None:
+        with app.app_context():
+            for _ in range(11):
+                make_account(db.session.get_one(User, client1.id), status=AccountStatus.FAILED)
+            db.session.commit()
+        page = sign_in(client1).get_page("/")
+        assert "Need attention 11" in page.text
+        assert "and 3 more accounts" in page.text
 
     def test_it_welcomes_who_has_nothing(self, sign_in: SignIn, client3: User) -> None:
         assert "no account is connected yet" in sign_in(client3).get_page("/").text
