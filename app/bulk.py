@@ -70,9 +70,17 @@ def _copy(connection: Connection, table: str, names: str, rows: Sequence[Row], e
     passing = f"{table}_passing"
     connection.exec_driver_sql(f"CREATE TEMPORARY TABLE IF NOT EXISTS {passing} (LIKE {table}) ON COMMIT DROP")
     driver: Any = connection.connection.driver_connection
-    with driver.cursor() as cursor, cursor.copy(f"COPY {passing} ({names}) FROM STDIN") as copy:
-        for row in rows:
-            copy.write_row(row)
+    statement = f"COPY {passing} ({names}) FROM STDIN"
+    driver_error = connection.dialect.loaded_dbapi.Error
+    try:
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+    except driver_error as error:
+        # SQLAlchemy has not seen it: whoever asks for its errors would miss this one.
+        raise sa.exc.DBAPIError.instance(
+            statement, None, error, driver_error, hide_parameters=True, dialect=connection.dialect
+        ) from error
     connection.exec_driver_sql(
         f"INSERT INTO {table} ({names}) SELECT {names} FROM {passing} {ending}"  # noqa: S608 - names of our own
     )
