@@ -56,6 +56,7 @@ def make_celery(config: Config, *, for_worker: bool) -> Celery:
         task_reject_on_worker_lost=False,
         # The lease ends first; this ends the process that hangs, whatever it hangs in (a message may mean two runs).
         task_time_limit=2 * MAX_SECONDS + 60,
+        worker_pool="app.tasks.pool:SturdyTaskPool",
         worker_prefetch_multiplier=1,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_proc_alive_timeout=60,
