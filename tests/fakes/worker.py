@@ -1,6 +1,6 @@
 """A real worker process whose jobs are made up: `python -m tests.fakes.worker serve | once RUN_ID | race RUN_ID`.
 
-`real` serves with the application's own handlers instead.
+`real` serves, and `really RUN_ID` does one, with the application's own handlers instead.
 
 Everything but the handlers is the application's own. A job notes its begin in `<instance>/begun`, takes JOB_SECONDS,
 and writes one line of component `effect` into `system_logs`: what must be there exactly once.
@@ -71,13 +71,13 @@ def race(app: Flask, run_id: int) -> None:
 
 def main() -> None:
     deed, *ids = sys.argv[1:]
-    if deed != "real":
+    if deed not in {"real", "really"}:
         HANDLERS.update(dict.fromkeys(RunKind, "tests.fakes.worker:slow_job"))
     app = create_app()
     if deed in {"serve", "real"}:
         serve(app)
     else:
-        {"once": once, "race": race}[deed](app, int(ids[0]))
+        {"once": once, "really": once, "race": race}[deed](app, int(ids[0]))
 
 
 if __name__ == "__main__":

@@ -86,7 +86,8 @@ class FaultedAccount:
             row.after(self.aws)
         if row.retags:
             history = self._history()
-        self._discover()
+        if row.result or row.retags or row.health is not AccountHealth.OK:
+            self._discover()
         self._examine_healed(seen)
         if not row.retags and self._history() != history:
             seen.problems.append("the next discovery invented a change")

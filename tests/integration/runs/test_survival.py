@@ -1,0 +1,136 @@
+"""What real discoveries survive, in small: a kill, a frozen or cut database, a dead process of the pool.
+
+Each ends with the exact inventory and the exact history. `make chaos` does the same often, and more.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from app.tasks.work import perform
+from benchmarks.ec2_server import Served
+from tests.chaos.fleet import ChurningFleet, serving
+from tests.chaos.installation import (
+    DEFAULT_PORTS,
+    Installation,
+    kill,
+    kill_child,
+    place_of,
+    through,
+    wait_until,
+)
+from tests.chaos.proxy import HOST, Proxy
+from tests.databases import EVERY_KIND, Databases, empty_database
+
+FLEET = ChurningFleet(instances=150, regions=3)
+
+Install = Callable[..., Installation]
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[Served]:
+    with serving(FLEET, slowest_seconds=0.25, page_size=20) as served:
+        yield served
+
+
+@pytest.fixture
+def install(databases: Databases, aws: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """`install("sqlite")`: an installation that has discovered the first generation."""
+    for name, value in aws.environment().items():
+        monkeypatch.setenv(name, value)
+
+    def make(kind: str, **env: str) -> Installation:
+        migrated = databases.migrated(kind)
+        stack.callback(empty_database, migrated)
+        url = migrated.extensions["spotkeeper"].database_url
+        here = Installation(tmp_path, url, aws, [FLEET], **env)
+        stack.callback(here.close)
+        here.become(0)
+        (run_id,) = here.ask()
+        do(here, run_id)
+        here.discovered()
+        assert here.problems() == []
+        return here
+
+    with ExitStack() as stack:
+        yield make
+
+
+def do(here: Installation, run_id: int) -> None:
+    with here.app.app_context():
+        assert perform(run_id, worker="tests", lease_seconds=here.config.lease_seconds)
+
+
+def is_under_way(here: Installation, run_id: int) -> bool:
+    """Whether one region was stored, and others are still to come."""
+    return 0 < here.regions_done(run_id) < FLEET.regions
+
+
+class TestAKilledWorker:
+    @pytest.mark.parametrize("kind", EVERY_KIND)
+    def test_it_leaves_nothing_lost_doubled_or_invented(self, install: Install, kind: str) -> None:
+        here = install(kind)
+        here.become(1)
+        (run_id,) = here.ask()
+        worker = here.perform(run_id)
+        assert wait_until(lambda: is_under_way(here, run_id), seconds=20, every=0.02)
+        kill(worker)
+        assert not here.are_over([run_id])
+        with here.app.app_context():
+            assert wait_until(lambda: perform(run_id, worker="next", lease_seconds=2), seconds=10)
+        here.discovered()
+        assert here.problems() == []
+        assert here.most_attempts([run_id]) == 2
+
+    def test_one_idle_process_of_its_pool_is_replaced(self, install: Install) -> None:
+        here = install("sqlite")
+        worker = here.start("worker")
+        (run_id,) = here.ask()
+        assert here.wait_for([run_id], seconds=30)
+        assert kill_child(worker)
+        here.discovered()
+        here.become(1)
+        assert here.wait_for(here.ask(), seconds=20), "the processes left wait for a lock that died with the other"
+        here.discovered()
+        assert here.problems() == []
+
+
+@pytest.mark.parametrize("kind", EVERY_KIND[1:])
+class TestADatabaseBehindABadWire:
+    @pytest.fixture
+    def wire(self, kind: str, databases: Databases) -> Iterator[Proxy]:
+        with Proxy(
+            place_of(databases.migrated(kind).extensions["spotkeeper"].database_url, DEFAULT_PORTS[kind])
+        ) as proxy:
+            yield proxy
+
+    def test_frozen_it_delays_and_loses_nothing(self, install: Install, kind: str, wire: Proxy) -> None:
+        here = install(kind)
+        here.become(1)
+        (run_id,) = here.ask()
+        here.perform(run_id, DATABASE_URL=through(here.config.database_url, HOST, wire.port))
+        assert wait_until(lambda: is_under_way(here, run_id), seconds=20, every=0.02)
+        wire.freeze()
+        time.sleep(1.5)
+        assert not here.are_over([run_id])
+        wire.thaw()
+        assert here.wait_for([run_id], seconds=20)
+        here.discovered()
+        assert here.problems() == []
+
+    def test_cut_off_from_it_the_job_is_tried_again(self, install: Install, kind: str, wire: Proxy) -> None:
+        here = install(kind)
+        here.become(1)
+        (run_id,) = here.ask()
+        worker = here.perform(run_id, DATABASE_URL=through(here.config.database_url, HOST, wire.port))
+        assert wait_until(lambda: is_under_way(here, run_id), seconds=20, every=0.02)
+        wire.refuse()
+        worker.wait(20)
+        assert not here.are_over([run_id])
+        with here.app.app_context():
+            assert wait_until(lambda: perform(run_id, worker="next", lease_seconds=2), seconds=15)
+        here.discovered()
+        assert here.problems() == []
