@@ -1,4 +1,4 @@
-"""The one data layer: declarative base, sessions, column types and bulk writes, alike on all three databases.
+"""The one data layer: declarative base, sessions, transactions and engines, alike on all three databases.
 
 What is stored is said in `models/`; here is only how. Nothing in this module knows a table.
 """
@@ -8,7 +8,7 @@ import functools
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, ParamSpec, TypeVar
@@ -17,7 +17,6 @@ import pymysql
 import sqlalchemy as sa
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import event
-from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -169,37 +168,6 @@ def commits(view: Callable[P, R]) -> Callable[P, R]:
         return result
 
     return committing
-
-
-# --- bulk writes -------------------------------------------------------------------------------------------
-
-
-def bulk_upsert(
-    session: Session,
-    table: sa.Table,
-    rows: Sequence[Mapping[str, Any]],
-    *,
-    key: Sequence[str],
-    keep: Sequence[str] = (),
-) -> None:
-    """INSERT the rows, or UPDATE those whose `key` columns exist already, in one executemany.
-
-    All rows must have the same columns. Columns in `key` and `keep` are written on insert only.
-    """
-    if not rows:
-        return
-    updated = [name for name in rows[0] if name not in {*key, *keep}]
-    dialect = session.get_bind().dialect.name
-    statement: Any
-    if dialect == "mysql":
-        insert = mysql.insert(table)
-        statement = insert.on_duplicate_key_update({name: insert.inserted[name] for name in updated})
-    else:
-        insert = (postgresql if dialect == "postgresql" else sqlite).insert(table)
-        statement = insert.on_conflict_do_update(
-            index_elements=list(key), set_={name: insert.excluded[name] for name in updated}
-        )
-    session.connection().execute(statement, list(rows))
 
 
 # --- engines -----------------------------------------------------------------------------------------------

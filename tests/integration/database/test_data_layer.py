@@ -1,11 +1,10 @@
-"""How Spotkeeper speaks to its databases: ids, clocks, transactions, bulk writes, SQLite's switches."""
+"""How Spotkeeper speaks to its databases: ids, clocks, transactions, SQLite's switches."""
 
 import subprocess
 import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -14,7 +13,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from app.database import bulk_upsert, database_now, db, expect_reads_only, new_id, own_transaction
+from app.database import database_now, db, expect_reads_only, new_id, own_transaction
 from app.models import User
 from tests.integration.database.rows import insert_rows, rows
 
@@ -58,38 +57,6 @@ class TestClock:
         first = database_now(session)
         time.sleep(0.02)
         assert database_now(session) > first
-
-
-class TestBulkUpsert:
-    def user(self, n: int, **changes: Any) -> dict[str, Any]:
-        moment = datetime(2026, 5, 4, tzinfo=UTC)
-        facts = {"role": "client", "is_enabled": True, "time_zone": "UTC", "password_changed_at": moment}
-        return {**rows(n)["users"], **facts, "created_at": moment, "updated_at": moment, **changes}
-
-    def test_it_inserts_updates_and_keeps(self, session: Session) -> None:
-        table = TABLES["users"]
-        bulk_upsert(session, table, [self.user(1), self.user(2)], key=["username"])
-        later = datetime(2027, 1, 1, tzinfo=UTC)
-        changed = self.user(2, id=9, email="new@example.com", created_at=later, updated_at=later)
-        bulk_upsert(session, table, [changed, self.user(3)], key=["username"], keep=["id", "created_at"])
-        found = session.execute(
-            sa.select(table.c.id, table.c.email, table.c.created_at, table.c.updated_at).order_by(table.c.id)
-        )
-        moment = datetime(2026, 5, 4, tzinfo=UTC)
-        assert [tuple(row) for row in found] == [
-            (1, "user1@example.com", moment, moment),
-            (2, "new@example.com", moment, later),
-            (3, "user3@example.com", moment, moment),
-        ]
-
-    def test_it_takes_many_rows_and_none(self, session: Session) -> None:
-        table = TABLES["sign_in_attempts"]
-        many = [{"key_hash": f"{n}", "attempts": n, "window_started_at": datetime.now(UTC)} for n in range(2500)]
-        bulk_upsert(session, table, many, key=["key_hash"])
-        bulk_upsert(session, table, [{**row, "attempts": 7} for row in many], key=["key_hash"])
-        bulk_upsert(session, table, [], key=["key_hash"])
-        assert session.scalar(sa.select(sa.func.sum(table.c.attempts))) == 7 * 2500
-        assert session.scalar(sa.select(sa.func.count()).select_from(table)) == 2500
 
 
 class TestTransactions:
