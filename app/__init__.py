@@ -7,6 +7,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import models
+from app.api import register_api
 from app.cli import register_commands
 from app.config import Config
 from app.crypto import keyring
@@ -46,6 +47,7 @@ def create_app(config: Config | None = None) -> Flask:
 
     configure_doorbell(app, config)
     register_pages(app)
+    register_api(app)
     register_commands(app)
     app.shell_context_processor(shell_context)
     return app

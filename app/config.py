@@ -9,6 +9,7 @@ import base64
 import binascii
 import contextlib
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Callable, Mapping
@@ -67,7 +68,14 @@ class Config:
     """Requests to AWS for one account in one hour, beyond which its jobs wait; 0 = no limit."""
 
     history_days: int = 400
-    """How long the history of instances is kept; more than a year, so that a month can be held against last year's."""
+    """More than a year, so that a month can be held against last year's."""
+
+    event_days: int = 14
+    event_queue_url: str = ""
+    """An SQS queue of the operator's from which events are taken; empty = none."""
+
+    public_url: str = ""
+    """Where AWS reaches this installation, https; empty = it does not, and no events can be pushed to it."""
 
     system_log_days: int = 90
     session_idle_seconds: int = 3600
@@ -118,6 +126,9 @@ class Config:
             region_threads=read.integer("REGION_THREADS", 4, 1, 32),
             aws_calls_per_hour=read.integer("AWS_CALLS_PER_HOUR", 2000, 0, 1_000_000),
             history_days=read.integer("HISTORY_DAYS", 400, 1, 36_500),
+            event_days=read.integer("EVENT_DAYS", 14, 1, 3650),
+            event_queue_url=read.queue_url("EVENT_QUEUE_URL"),
+            public_url=read.public_url("PUBLIC_URL"),
             system_log_days=read.integer("SYSTEM_LOG_DAYS", 90, 1, 3650),
             session_idle_seconds=read.integer("SESSION_IDLE_SECONDS", 3600, 60, 86_400),
             session_lifetime_seconds=read.integer("SESSION_LIFETIME_SECONDS", 43_200, 300, 2_592_000),
@@ -221,6 +232,21 @@ class _Reader:
         value = self.env.get(name) or default
         if value not in allowed:
             raise ConfigError(f"{name} must be one of: {', '.join(sorted(allowed))}")
+        return value
+
+    def queue_url(self, name: str) -> str:
+        value = self.env.get(name, "")
+        # Signed with our own identity: it must go to AWS, or to the endpoint that the environment names.
+        endpoint = self.env.get("AWS_ENDPOINT_URL_SQS") or self.env.get("AWS_ENDPOINT_URL") or "https://none.invalid"
+        is_aws = re.fullmatch(r"https://sqs\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[0-9]{12}/[A-Za-z0-9_-]{1,80}", value)
+        if value and not is_aws and not value.startswith(endpoint.rstrip("/") + "/"):
+            raise ConfigError(f"{name} must be a queue's address: https://sqs.<region>.amazonaws.com/<account>/<name>")
+        return value
+
+    def public_url(self, name: str) -> str:
+        value = self.env.get(name, "").rstrip("/")
+        if value and not re.fullmatch(r"https://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._~/-]*)?", value):
+            raise ConfigError(f"{name} must be an https address without a query")
         return value
 
     def template_url(self, name: str) -> str:

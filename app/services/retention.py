@@ -6,7 +6,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from app.database import first_id_at, own_transaction, retry_transient
-from app.models import Account, ApiCall, InstanceChange, Run, UserSession
+from app.models import Account, ApiCall, Ec2Event, InstanceChange, Run, UserSession
 from app.models.mixins import Identified
 from app.models.types import RunState
 
@@ -31,6 +31,11 @@ def prune_changes(*, older_than: datetime) -> int:
     By their ids, which are made from the time: the table is large, and an index on its times would serve nothing else.
     """
     return _delete(InstanceChange, InstanceChange.id < first_id_at(older_than))
+
+
+def prune_events(*, older_than: datetime) -> int:
+    """Forget the events that came before then, in transactions of their own; returns how many. By their ids, too."""
+    return _delete(Ec2Event, Ec2Event.id < first_id_at(older_than))
 
 
 def prune_calls(*, older_than: datetime) -> int:

@@ -7,7 +7,7 @@ from flask import current_app
 
 from app.config import Config
 from app.database import database_now, db
-from app.services.retention import prune_calls, prune_changes, prune_runs, prune_sessions
+from app.services.retention import prune_calls, prune_changes, prune_events, prune_runs, prune_sessions
 from app.services.runs import Lease, Outcome
 from app.services.sign_in import prune_attempts
 from app.services.system_logs import prune_logs
@@ -26,6 +26,7 @@ def prune(lease: Lease) -> Outcome:
     steps: dict[str, tuple[Callable[..., int], int]] = {
         "logs": (prune_logs, config.system_log_days),
         "changes": (prune_changes, config.history_days),
+        "events": (prune_events, config.event_days),
         "runs": (prune_runs, RUN_DAYS),
         "sessions": (prune_sessions, SESSION_DAYS),
         "calls": (prune_calls, CALL_DAYS),

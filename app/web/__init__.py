@@ -10,6 +10,7 @@ from app.web.filters import register_filters
 from app.web.headers import register_headers
 from app.web.navigation import register_navigation
 from app.web.views import (
+    account_events,
     account_permissions,
     accounts,
     auth,
@@ -30,6 +31,7 @@ BLUEPRINTS = tuple(
         auth,
         dashboard,
         accounts,
+        account_events,
         account_permissions,
         runs,
         instances,

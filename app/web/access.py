@@ -1,12 +1,9 @@
-"""Who may open which page: declared on the view, enforced for all of them in one place.
+"""Who may open which page: declared on the view (`app/access.py`), enforced for all of them in one place.
 
 Whose rows are shown is not decided here but in the service's query (`services/scope.py`).
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 from flask import Flask, abort, current_app, g, make_response, redirect, request, session, url_for
@@ -14,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from werkzeug.exceptions import Unauthorized
 
+from app.access import Access, access_of, fresh, public, requires
 from app.config import Config
 from app.database import expect_reads_only
 from app.extensions import csrf, login_manager
@@ -24,57 +22,24 @@ from app.services import system_logs
 from app.services.sessions import find_session, touch_session
 from app.web.addresses import local_path
 
-P = ParamSpec("P")
-R = TypeVar("R")
-View = Callable[P, R]
+__all__ = [
+    "current_session",
+    "current_viewer",
+    "enforce",
+    "find_viewer",
+    "fresh",
+    "is_partial_request",
+    "public",
+    "register_access",
+    "requires",
+    "settings",
+    "sign_in_address",
+]
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 #: A dangerous act asks for the password again when it was last typed longer ago than this.
 FRESH_FOR = timedelta(minutes=15)
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """What a view declares: the least role, or None for everybody."""
-
-    role: Role | None
-    is_fresh: bool = False
-    """Whether the password must have been typed within `FRESH_FOR`."""
-    allows_expired_password: bool = False
-    """Whether it may be opened while an initial password still has to be changed."""
-
-
-def public(view: View[P, R]) -> View[P, R]:
-    """Anybody may open this page, signed in or not."""
-    return _declare(view, Access(role=None))
-
-
-def requires(role: Role, *, even_with_expired_password: bool = False) -> Callable[[View[P, R]], View[P, R]]:
-    """Only signed-in users whose role includes this one may open this page."""
-
-    def declare(view: View[P, R]) -> View[P, R]:
-        return _declare(view, Access(role=role, allows_expired_password=even_with_expired_password))
-
-    return declare
-
-
-def fresh(view: View[P, R]) -> View[P, R]:
-    """The password must have been typed within 15 minutes. Goes above `@requires(...)`."""
-    access = access_of(view)
-    if access is None or access.role is None:
-        raise RuntimeError(f"{view.__name__}: put @fresh above @requires(Role.X)")
-    return _declare(view, Access(access.role, is_fresh=True, allows_expired_password=access.allows_expired_password))
-
-
-def access_of(view: Callable[..., Any]) -> Access | None:
-    """What the view declared, if it did."""
-    return getattr(view, "access", None)
-
-
-def _declare(view: View[P, R], access: Access) -> View[P, R]:
-    view.access = access  # type: ignore[attr-defined]
-    return view
 
 
 # --- the viewer --------------------------------------------------------------------------------------------
@@ -153,7 +118,7 @@ def enforce() -> ResponseReturnValue | None:
         refusal = _refuse_viewer(access, access.role, is_safe=is_safe)
         if refusal is not None:
             return refusal
-    if not is_safe:
+    if not is_safe and not access.has_own_credential:
         _refuse_foreign_origin()
         csrf.protect()
     return None

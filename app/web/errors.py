@@ -96,7 +96,7 @@ def answer(status: int, words: Words | None = None) -> Response:
     best = request.accept_mimetypes.best_match(
         ["text/html", "application/json", "application/problem+json"], "text/html"
     )
-    if best != "text/html":
+    if best != "text/html" or request.path.startswith("/api/"):
         response = jsonify(
             {
                 "type": "about:blank",

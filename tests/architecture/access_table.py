@@ -20,6 +20,8 @@ TABLE = {
     "POST auth.submit_sign_in": "+ + + + + +",
     "POST auth.sign_out": "+ + + + + +",
     "POST me.theme": "+ + + + + +",
+    # Machines, by a secret that each request carries: whoever is signed in is nobody here.
+    "POST events.receive": "? ? ? ? ? ?",
     # Oneself.
     "GET me.show": "? + + + + +",
     "POST me.update": "? + + + + +",
@@ -45,6 +47,10 @@ TABLE = {
     "GET accounts.credentials": "? + 0 0 - -",
     "POST accounts.credentials": "? + 0 0 - -",
     "GET accounts.template": "? + 0 0 - -",
+    "GET account_events.show": "? + 0 0 - -",
+    "POST account_events.switch_on": "? + 0 0 - -",
+    "POST account_events.switch_off": "? + 0 0 - -",
+    "GET account_events.template": "? + 0 0 - -",
     "GET accounts.disconnect": "? + 0 0 - +",
     "POST accounts.disconnect": "? + 0 0 - +",
     # Its runs: who may ask for one may stop it.

@@ -12,13 +12,13 @@ APP = ROOT / "app"
 
 #: Library -> where it may be imported (prefixes of paths below app/).
 HOMES = {
-    "flask": ("web/", "cli/", "tasks/", "__init__.py", "extensions.py", "database.py"),
+    "flask": ("web/", "api/", "cli/", "tasks/", "__init__.py", "extensions.py", "database.py"),
     "flask_login": ("web/", "extensions.py", "models/user.py"),
     "boto3": ("aws/",),
     "botocore": ("aws/",),
     "celery": ("tasks/",),
     "kombu": ("tasks/",),
-    "sqlalchemy": ("services/", "models/", "tasks/", "database.py", "columns.py", "config.py"),
+    "sqlalchemy": ("services/", "models/", "tasks/", "database.py", "bulk.py", "columns.py", "config.py"),
 }
 
 

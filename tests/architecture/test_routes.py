@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from app.web.access import access_of
+from app.access import access_of
 from tests.architecture.access_table import TABLE, VIEWERS
 from tests.architecture.conftest import World, routes
 from tests.client import PageClient

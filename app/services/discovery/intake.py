@@ -52,6 +52,7 @@ class _Stored(NamedTuple):
     raw_hash: str
     state: str
     content_hash: str
+    state_changed_at: datetime | None
 
 
 @dataclass(slots=True)
@@ -115,8 +116,8 @@ class Intake:
         changed: dict[int, InstanceRecord] = {}
         for record in records:
             row = stored.get(known.get(record.instance_id, (0, ""))[0])
-            if row is None:
-                continue  # new, or its account is being disconnected
+            if row is None or self._has_later_news(row):
+                continue  # new; or its account is being disconnected; or an event knows better
             if row.content_hash == record.content_hash:
                 self.rehashed.append((row.id, row.raw_hash, record.raw_hash))
             else:
@@ -133,6 +134,10 @@ class Intake:
         if batch:
             self.spool.put(batch)
 
+    def _has_later_news(self, row: _Stored) -> bool:
+        """Whether an event has told of it since the reading began: the page may be older, and the next one will not."""
+        return not row.raw_hash and row.state_changed_at is not None and row.state_changed_at > self.began_at
+
     def _known(self, instance_ids: Sequence[str]) -> dict[str, tuple[int, str]]:
         """(`instances.id`, raw hash) of those that are stored; from an index alone."""
         query = sa.select(Instance.instance_id, Instance.id, Instance.raw_hash).where(
@@ -145,9 +150,9 @@ class Intake:
     def _stored(self, instance_pks: Sequence[int]) -> dict[int, _Stored]:
         if not instance_pks:
             return {}
-        query = sa.select(Instance.id, Instance.raw_hash, Instance.state, Instance.content_hash).where(
-            Instance.id.in_(instance_pks)
-        )
+        query = sa.select(
+            Instance.id, Instance.raw_hash, Instance.state, Instance.content_hash, Instance.state_changed_at
+        ).where(Instance.id.in_(instance_pks))
         found = {row[0]: _Stored(*row) for row in db.session.execute(query)}
         db.session.rollback()
         return found
