@@ -68,8 +68,6 @@ class Config:
     """Requests to AWS for one account in one hour, beyond which its jobs wait; 0 = no limit."""
 
     history_days: int = 400
-    """More than a year, so that a month can be held against last year's."""
-
     event_days: int = 14
     event_queue_url: str = ""
     """An SQS queue of the operator's from which events are taken; empty = none."""

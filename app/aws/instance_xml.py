@@ -15,7 +15,8 @@ from botocore.model import ListShape, Shape, StructureShape
 from lxml import etree
 
 from app.aws.instance_page import PageError, RawInstance, drop_namespaces, parser
-from app.aws.records import KEPT, KEPT_WITHIN, READ, InstanceRecord, instance_record
+from app.aws.kept_fields import KEPT, KEPT_WITHIN, READ
+from app.aws.records import InstanceRecord, instance_record
 from app.aws.session import service_model
 
 Convert = Callable[[etree._Element], Any]

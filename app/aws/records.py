@@ -13,102 +13,12 @@ from typing import Any, NamedTuple, Protocol
 
 import orjson
 
+from app.aws.kept_fields import KEPT
 from app.errors import FaultCode
 
 STATES = {0: "pending", 16: "running", 32: "shutting-down", 48: "terminated", 64: "stopping", 80: "stopped"}
 
-#: What else is kept of an instance, beside the fields of the record. A list of what to keep, not of what to drop:
-#: a field that AWS adds tomorrow must not change every instance's content each time it is read.
-KEPT = (
-    "AmiLaunchIndex",
-    "BlockDeviceMappings",
-    "BootMode",
-    "CapacityBlockId",
-    "CapacityReservationId",
-    "CapacityReservationSpecification",
-    "ClientToken",
-    "CpuOptions",
-    "CurrentInstanceBootMode",
-    "EbsOptimized",
-    "EnaSupport",
-    "EnclaveOptions",
-    "HibernationOptions",
-    "Hypervisor",
-    "Ipv6Address",
-    "KernelId",
-    "Licenses",
-    "MaintenanceOptions",
-    "MetadataOptions",
-    "Monitoring",
-    "NetworkInterfaces",
-    "NetworkPerformanceOptions",
-    "Operator",
-    "OutpostArn",
-    "Placement",
-    "Platform",
-    "PrivateDnsName",
-    "PrivateDnsNameOptions",
-    "ProductCodes",
-    "PublicDnsName",
-    "RamdiskId",
-    "RootDeviceName",
-    "RootDeviceType",
-    "SecurityGroups",
-    "SourceDestCheck",
-    "StateTransitionReason",
-    "TpmSupport",
-    "UsageOperationUpdateTime",
-    "VirtualizationType",
-)
 _KEPT = frozenset(KEPT)
-
-#: Within these, what is kept. The rest says the same again, or only what AWS needs for itself.
-KEPT_WITHIN = {
-    "Instance.NetworkInterfaces": frozenset(
-        {
-            "Association",
-            "Attachment",
-            "Description",
-            "Groups",
-            "InterfaceType",
-            "Ipv6Addresses",
-            "MacAddress",
-            "NetworkInterfaceId",
-            "PrivateIpAddress",
-            "PrivateIpAddresses",
-            "SourceDestCheck",
-            "Status",
-            "SubnetId",
-            "VpcId",
-        }
-    ),
-    "Instance.NetworkInterfaces.Association": frozenset({"CarrierIp", "CustomerOwnedIp", "PublicIp"}),
-    "Instance.NetworkInterfaces.Attachment": frozenset({"AttachTime", "DeviceIndex", "NetworkCardIndex"}),
-    "Instance.NetworkInterfaces.PrivateIpAddresses": frozenset({"Association", "Primary", "PrivateIpAddress"}),
-    "Instance.NetworkInterfaces.PrivateIpAddresses.Association": frozenset({"PublicIp"}),
-}
-
-#: And what is read for the fields of the record alone.
-READ = (
-    "Architecture",
-    "IamInstanceProfile",
-    "ImageId",
-    "InstanceId",
-    "InstanceLifecycle",
-    "InstanceType",
-    "KeyName",
-    "LaunchTime",
-    "PlatformDetails",
-    "PrivateIpAddress",
-    "PublicIpAddress",
-    "SpotInstanceRequestId",
-    "State",
-    "StateReason",
-    "SubnetId",
-    "Tags",
-    "UsageOperation",
-    "VpcId",
-)
 _STAMP = re.compile(r"\((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?:GMT|UTC)\)")
 
 

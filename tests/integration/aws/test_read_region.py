@@ -37,7 +37,9 @@ def in_turn(*answers):
 def read_ids(provider):
     """How the reading ended, and the instances that it met on the way."""
     found = []
-    end = read_region(provider, "eu-west-1", on_page=lambda page: found.extend(raw.instance_id for raw in page.instances))
+    end = read_region(
+        provider, "eu-west-1", on_page=lambda page: found.extend(raw.instance_id for raw in page.instances)
+    )
     return end, found
 
 
@@ -129,7 +131,8 @@ class TestWhatIsNoAnswer:
         [
             pytest.param(WHOLE.replace(b"<code>16<", b"<code>sixteen<"), id="a word where a number belongs"),
             pytest.param(
-                WHOLE.replace(b"<instanceType>", b"<launchTime>soon</launchTime><instanceType>"), id="a date that is none"
+                WHOLE.replace(b"<instanceType>", b"<launchTime>soon</launchTime><instanceType>"),
+                id="a date that is none",
             ),
             pytest.param(WHOLE.replace(b"<code>16</code>", b"<code>16</cod>"), id="damaged within an instance"),
         ],
