@@ -182,6 +182,17 @@ class TestComingBack:
         ]
 
 
+class TestRestarts:
+    def test_one_between_two_readings_is_told_with_its_time(self) -> None:
+        [found] = told(ONE, LaunchTime="2026-11-09T08:00:00+00:00")
+        assert (found.field, found.after) == ("launched_at", "2026-11-09T08:00:00+00:00")
+        assert found.happened_at == datetime(2026, 11, 9, 8, tzinfo=UTC)
+
+    def test_one_that_was_seen_is_told_once(self) -> None:
+        stopped = {**ONE, "state": "stopped"}
+        assert [found.field for found in told(stopped, LaunchTime="2026-11-09T08:00:00+00:00")] == ["state"]
+
+
 class TestNoise:
     @pytest.mark.parametrize(
         "change",
@@ -191,7 +202,6 @@ class TestNoise:
             {"SecurityGroups": [{"GroupId": "sg-2", "GroupName": "renamed"}, {"GroupId": "sg-1"}]},
             {"StateReason": {"Code": "Client.UserInitiatedShutdown", "Message": "..."}},
             {"Monitoring": {"State": "enabled"}},
-            {"LaunchTime": "2026-11-09T08:00:00+00:00"},
             {"BlockDeviceMappings": [{"DeviceName": "/dev/xvdb"}]},
             {"Placement": {"AvailabilityZone": "eu-west-1a"}},
         ],
@@ -237,6 +247,8 @@ class TestAnyTwoDescriptions:
         old, new = (instance_record(facts, "eu-west-1") for facts in (before, after))
         columns, facts = stored(old), json.loads(new.metadata)
         differing = [name for name in FIELDS if columns[name] != getattr(new, name)]
+        has_restarted = old.state == new.state and old.launched_at != new.launched_at
+        differing += ["launched_at"] * has_restarted
         differing += [name for name in FACTS if columns["instance_metadata"][name] != facts[name]]
         rest = [{**record.tags, "Name": ""} for record in (old, new)]
         found = list(differences(columns, new))

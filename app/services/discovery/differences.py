@@ -60,6 +60,9 @@ def differences(before: Mapping[str, Any], record: InstanceRecord) -> Iterator[D
             yield Difference(kind, field, old, new, _moment(before, record))
         else:
             yield Difference(ChangeKind.CHANGED, field, old, new, None)
+    if before["state"] == record.state and before["launched_at"] != record.launched_at:
+        # It was stopped and started again between two readings, and looks as it did.
+        yield _restart(before["launched_at"], record)
     facts, known = orjson.loads(record.metadata), before["instance_metadata"]
     for name in FACTS:
         if known.get(name) != facts.get(name):
@@ -68,6 +71,11 @@ def differences(before: Mapping[str, Any], record: InstanceRecord) -> Iterator[D
     if old_tags != new_tags:
         differing = {key for key in old_tags.keys() | new_tags.keys() if old_tags.get(key) != new_tags.get(key)}
         yield Difference(ChangeKind.CHANGED, "Tags", _only(old_tags, differing), _only(new_tags, differing), None)
+
+
+def _restart(last: datetime | None, record: InstanceRecord) -> Difference:
+    told = (last and last.isoformat(), record.launched_at and record.launched_at.isoformat())
+    return Difference(ChangeKind.CHANGED, "launched_at", *told, record.launched_at)
 
 
 def _moment(before: Mapping[str, Any], record: InstanceRecord) -> datetime | None:

@@ -32,6 +32,7 @@ LABELS = {
     "public_ip": "Public IP",
     "image_id": "Image",
     "usage_operation": "Billed as",
+    "launched_at": "Last start",
     "IamInstanceProfileArn": "Instance profile",
     "Imds": "Instance metadata",
     "OperatedBy": "Managed by",
