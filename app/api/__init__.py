@@ -1,10 +1,13 @@
-"""The JSON door, /api/v1: for machines, which carry a secret of their own; one module a noun."""
+"""The JSON door, for machines: `/api/v1`. Every answer is JSON, refusals are problems with a code (RFC 9457)."""
 
 from flask import Flask
 
 from app.api import events
 
+BLUEPRINTS = (events.blueprint,)
+
 
 def register_api(app: Flask) -> None:
-    """Add every endpoint to the application."""
-    app.register_blueprint(events.blueprint)
+    """Add every route of the door to the application."""
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)

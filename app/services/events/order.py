@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from app.aws.instance_events import STATE_CHANGE, EventKind, place_of, state_of
 from app.database import db
 from app.models import Ec2Event, Instance, InstanceChange, RegionScan
 from app.models.instance import MISSING
 from app.models.types import ChangeKind, EventOutcome
+from app.services.events.parse import STATE_CHANGE, EventKind, place_of, state_of
 from app.services.instances.history import note_changes
 from app.services.instances.tallies import refresh_tallies
 
@@ -47,6 +47,29 @@ class Told(NamedTuple):
         return place_of(self.occurred_at, self.state)
 
 
+def find_moment(account_pk: int, instance_id: str) -> Moment | None:
+    """The instance as it stands now, or None where it was never discovered."""
+    row = db.session.execute(
+        sa.select(Instance.id, Instance.region, Instance.state).where(
+            Instance.account_id == account_pk, Instance.instance_id == instance_id
+        )
+    ).one_or_none()
+    return None if row is None else Moment(account_pk, row.id, instance_id, row.region, row.state)
+
+
+def tell_announcement(
+    moment: Moment, event_pk: int, kind: EventKind, action: str, occurred_at: datetime, now: datetime
+) -> None:
+    """Put what AWS announces into the instance's history. Nothing about the instance has changed by it, and none
+    comes too late: the history is true of any time."""
+    note_changes(
+        moment.account_pk,
+        [(moment.instance_pk, (ChangeKind.CHANGED, kind.value, None, action, occurred_at))],
+        seen_at=now,
+        event_pk=event_pk,
+    )
+
+
 def tell_state(moment: Moment, event_pk: int, occurred_at: datetime, state: str, now: datetime) -> EventOutcome:
     """Take in one state change; its event is stored already, and the account's row is locked."""
     own = Told(event_pk, occurred_at, state)
@@ -57,7 +80,7 @@ def tell_state(moment: Moment, event_pk: int, occurred_at: datetime, state: str,
     if own.place >= max(one.place for one in told):
         if state == moment.state:
             return EventOutcome.UNCHANGED
-        _write_history(moment, [(own, moment.state)], now)
+        _write_history(moment, own, moment.state, now)
         _write_state(moment, own)
         return EventOutcome.APPLIED
     if not _discovery_told_since(moment, told[0].occurred_at):
@@ -107,54 +130,37 @@ def _discovery_told_since(moment: Moment, since: datetime) -> bool:
 
 def _retell(moment: Moment, told: Sequence[Told], now: datetime) -> None:
     """Make history and state what they were if these events had come in their order."""
-    changes = db.session.execute(
-        sa.select(InstanceChange.id, InstanceChange.event_pk, InstanceChange.before).where(
-            InstanceChange.instance_pk == moment.instance_pk,
-            InstanceChange.field == FIELD,
-            InstanceChange.event_pk.in_([one.event_pk for one in told]),
-        )
+    query = sa.select(InstanceChange).where(
+        InstanceChange.instance_pk == moment.instance_pk,
+        InstanceChange.field == FIELD,
+        InstanceChange.event_pk.in_([one.event_pk for one in told]),
     )
-    written = {row.event_pk: row for row in changes}
+    written = {row.event_pk: row for row in db.session.scalars(query)}
     # Before the first that changed anything the state was what it says; where none did, it is what it was.
     state = next((written[one.event_pk].before for one in told if one.event_pk in written), moment.state)
-    missing: list[tuple[Told, str]] = []
-    last: Told | None = None
+    due: list[tuple[Told, str]] = []
     for one in told:
-        row = written.pop(one.event_pk, None)
-        if one.state == state:
-            if row is not None:  # another event told the same of an earlier moment
-                written[one.event_pk] = row
-            continue
-        if row is None:
-            missing.append((one, state))
-        elif row.before != state:
-            kind = kind_of(state, one.state)
-            db.session.execute(
-                sa.update(InstanceChange)
-                .where(InstanceChange.id == row.id)
-                .values(before=state, kind=kind)
-                .execution_options(synchronize_session=False)
-            )
-        state, last = one.state, one
-    if written:
-        db.session.execute(
-            sa.delete(InstanceChange)
-            .where(InstanceChange.id.in_([row.id for row in written.values()]))
-            .execution_options(synchronize_session=False)
-        )
-    _write_history(moment, missing, now)
-    if last is not None:
-        _write_state(moment, last)
+        if one.state != state:
+            due.append((one, state))
+            state = one.state
+    # Written anew, all of them, so that their ids are in the same order as what they tell.
+    seen_at = {event_pk: row.seen_at for event_pk, row in written.items()}
+    for row in written.values():
+        db.session.delete(row)
+    db.session.flush()
+    for one, before in due:
+        _write_history(moment, one, before, seen_at.get(one.event_pk, now))
+    if due:
+        _write_state(moment, due[-1][0])
 
 
-def _write_history(moment: Moment, told: Sequence[tuple[Told, str]], now: datetime) -> None:
-    for one, before in told:
-        note_changes(
-            moment.account_pk,
-            [(moment.instance_pk, (kind_of(before, one.state), FIELD, before, one.state, one.occurred_at))],
-            seen_at=now,
-            event_pk=one.event_pk,
-        )
+def _write_history(moment: Moment, told: Told, before: str, seen_at: datetime) -> None:
+    note_changes(
+        moment.account_pk,
+        [(moment.instance_pk, (kind_of(before, told.state), FIELD, before, told.state, told.occurred_at))],
+        seen_at=seen_at,
+        event_pk=told.event_pk,
+    )
 
 
 def kind_of(before: str, after: str) -> ChangeKind:

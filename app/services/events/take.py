@@ -5,14 +5,13 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from app.aws.instance_events import EventError, EventKind, InstanceEvent
 from app.database import database_now, db
-from app.errors import NotFoundError
-from app.models import Account, Ec2Event, Instance
-from app.models.types import ChangeKind, EventOutcome, RunKind
+from app.errors import ForbiddenError, NotFoundError
+from app.models import Account, Ec2Event
+from app.models.types import EventOutcome, RunKind
 from app.services import runs
-from app.services.events.order import Moment, tell_state
-from app.services.instances.history import note_changes
+from app.services.events.order import find_moment, tell_announcement, tell_state
+from app.services.events.parse import Event, EventError, EventKind
 
 #: AWS refuses signatures that are further off; an event from later than this would outdo all that follow.
 MAX_AHEAD = timedelta(minutes=15)
@@ -26,13 +25,13 @@ ENDING = frozenset({"shutting-down", "terminated"})
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What became of an event. None: it is of another account, and nothing was kept."""
+    """What became of an event."""
 
-    outcome: EventOutcome | None
+    outcome: EventOutcome
     is_duplicate: bool = False
 
 
-def take_event(account_pk: int, event: InstanceEvent) -> Taken:
+def take_event(account_pk: int, event: Event) -> Taken:
     """Take in an event that came with the account's own credential, in the current transaction.
 
     The same event twice changes nothing; in whatever order events come, what they leave is the same. Ends by flushing:
@@ -40,6 +39,7 @@ def take_event(account_pk: int, event: InstanceEvent) -> Taken:
 
     Raises:
         EventError: it says that it happens in the future.
+        ForbiddenError: it is of another account than the one whose credential it came with; nothing was kept.
         NotFoundError: the account was disconnected meanwhile.
     """
     # The account's row first, as everybody does who changes its instances.
@@ -49,7 +49,7 @@ def take_event(account_pk: int, event: InstanceEvent) -> Taken:
     if account is None:
         raise NotFoundError("The account was disconnected.")
     if event.account_id != account.account_id:
-        return Taken(None)
+        raise ForbiddenError("This event is of another AWS account than the token.")
     before = db.session.scalar(
         sa.select(Ec2Event.outcome).where(Ec2Event.account_id == account_pk, Ec2Event.event_id == event.event_id)
     )
@@ -66,7 +66,8 @@ def take_event(account_pk: int, event: InstanceEvent) -> Taken:
         instance_id=event.instance_id,
         occurred_at=event.occurred_at,
         received_at=now,
-        outcome=EventOutcome.IGNORED,
+        # Until it is known; the state changes among which it stands are found by it.
+        outcome=EventOutcome.IGNORED if event.kind is None else EventOutcome.UNCHANGED,
         payload=event.payload,
     )
     db.session.add(kept)
@@ -83,37 +84,17 @@ def take_event(account_pk: int, event: InstanceEvent) -> Taken:
     return Taken(kept.outcome)
 
 
-def take_queued(event: InstanceEvent) -> Taken:
-    """Take in an event from the operator's own queue, for whichever account of this installation it is about.
-
-    Raises:
-        EventError, NotFoundError: as `take_event`.
-    """
-    account_pk = db.session.scalar(sa.select(Account.id).where(Account.verified_account_id == event.account_id))
-    return Taken(None) if account_pk is None else take_event(account_pk, event)
-
-
-def _apply(account: Account, event_pk: int, event: InstanceEvent, now: datetime) -> EventOutcome:
+def _apply(account: Account, event_pk: int, event: Event, now: datetime) -> EventOutcome:
     if event.kind is None:
         return EventOutcome.IGNORED
-    instance = db.session.execute(
-        sa.select(Instance.id, Instance.region, Instance.state).where(
-            Instance.account_id == account.id, Instance.instance_id == event.instance_id
-        )
-    ).one_or_none()
-    if instance is None:
+    moment = find_moment(account.id, event.instance_id)
+    if moment is None:
         if event.value not in ENDING:
             _request_discovery(account, now)
         return EventOutcome.UNKNOWN_INSTANCE
     if event.kind is EventKind.STATE:
-        moment = Moment(account.id, instance.id, event.instance_id, instance.region, instance.state)
         return tell_state(moment, event_pk, event.occurred_at, event.value, now)
-    note_changes(
-        account.id,
-        [(instance.id, (ChangeKind.CHANGED, event.kind.value, None, event.value, event.occurred_at))],
-        seen_at=now,
-        event_pk=event_pk,
-    )
+    tell_announcement(moment, event_pk, event.kind, event.value, event.occurred_at, now)
     return EventOutcome.APPLIED
 
 

@@ -11,7 +11,8 @@ from tests.client import PageClient
 from tests.conftest import SignIn, browser
 from tests.factories import PASSWORD
 
-UNSAFE = [line for line in TABLE if not line.startswith("GET ")]
+#: Those that nobody may open by being signed in carry a secret of their own (tests/integration/events).
+UNSAFE = [line for line, signs in TABLE.items() if not line.startswith("GET ") and "+" in signs]
 
 
 @pytest.mark.parametrize("line", UNSAFE)
