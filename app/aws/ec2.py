@@ -63,7 +63,13 @@ def read_region(
     `session.client`: the meter that counts the requests, and the end of it all.
     """
     provider = FixedCredentials(credentials) if isinstance(credentials, Credentials) else credentials
-    options |= {"read_timeout_seconds": read_timeout_seconds, "call_seconds": call_seconds}
+    # EC2's limits are per account and region, and so is this client, which lives through the reading: once AWS has
+    # asked to slow down, the next pages are asked for more slowly, too.
+    options |= {
+        "read_timeout_seconds": read_timeout_seconds,
+        "call_seconds": call_seconds,
+        "retry_mode": "adaptive",
+    }
     reading = _Reading(provider, region, options)
     try:
         return reading.to_the_end(on_page)

@@ -39,9 +39,10 @@ CALL_SECONDS = 40
 #: about ten seconds, not a minute.
 SIGN_IN_SECONDS = 8
 USER_AGENT = "spotkeeper"
+RetryMode = Literal["standard", "adaptive"]
 
 #: The installation's own identity may be used for nothing else.
-APP_SERVICES = frozenset({"sts", "pricing"})
+APP_SERVICES = frozenset({"sts", "pricing", "sqs"})
 
 #: These write signed requests, tokens and whole answers at DEBUG; AssumeRole's answer is a secret.
 _TALKATIVE = (
@@ -83,6 +84,7 @@ def client(
     call_seconds: float = ...,
     deadline: float | None = ...,
     meter: CallMeter | None = ...,
+    retry_mode: RetryMode = ...,
 ) -> "EC2Client": ...
 @overload
 def client(
@@ -94,6 +96,7 @@ def client(
     call_seconds: float = ...,
     deadline: float | None = ...,
     meter: CallMeter | None = ...,
+    retry_mode: RetryMode = ...,
 ) -> "STSClient": ...
 def client(
     service: str,
@@ -104,11 +107,13 @@ def client(
     call_seconds: float = CALL_SECONDS,
     deadline: float | None = None,
     meter: CallMeter | None = None,
+    retry_mode: RetryMode = "standard",
 ) -> Any:
     """A client that signs with these credentials or not at all. Close it (`contextlib.closing`).
 
     `read_timeout_seconds` bounds the silence of one attempt, `call_seconds` one call with all its attempts, and
     `deadline` (of `time.monotonic`) all calls of the client together. `meter` counts each request that is sent.
+    `retry_mode` is botocore's; both back off with full jitter.
     Raises AwsFault: INTERNAL for an unknown region, INVALID_ACCESS_KEY for credentials that cannot be sent.
     """
     require_region(region)
@@ -123,12 +128,16 @@ def client(
             aws_access_key_id=credentials.access_key_id,
             aws_secret_access_key=credentials.secret_access_key,
             aws_session_token=credentials.session_token,
-            config=_config(read_timeout_seconds, call_seconds),
+            config=_config(read_timeout_seconds, call_seconds, retry_mode),
         )
     return _guarded(made, read_timeout_seconds, call_seconds, deadline, meter)
 
 
-def app_client(service: Literal["sts"], region: str) -> "STSClient":
+@overload
+def app_client(service: Literal["sts"], region: str) -> "STSClient": ...
+@overload
+def app_client(service: Literal["sqs"], region: str) -> Any: ...
+def app_client(service: str, region: str) -> Any:
     """A client with the installation's own identity (environment, shared files, or the machine's role).
 
     Not metered: AWS counts AssumeRole against the caller, which is us, and not against the customer's account.
@@ -145,7 +154,7 @@ def app_client(service: Literal["sts"], region: str) -> "STSClient":
                 "This installation has no AWS credentials of its own, so it cannot assume a role.",
             )
         made = _boto3_on(session).client(service, region_name=region, config=_config(SIGN_IN_SECONDS, SIGN_IN_SECONDS))
-    return _guarded(made, SIGN_IN_SECONDS, SIGN_IN_SECONDS)  # type: ignore[no-any-return]
+    return _guarded(made, SIGN_IN_SECONDS, SIGN_IN_SECONDS)
 
 
 def app_region() -> str:
@@ -184,12 +193,12 @@ def require_region(region: str) -> str:
     )
 
 
-def _config(read_timeout_seconds: float, call_seconds: float) -> Config:
+def _config(read_timeout_seconds: float, call_seconds: float, retry_mode: RetryMode = "standard") -> Config:
     return Config(
         # Connecting has no clock of ours over it: the last attempt may outlive the call by a third.
         connect_timeout=min(CONNECT_TIMEOUT_SECONDS, call_seconds / 3),
         read_timeout=read_timeout_seconds,
-        retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS},
+        retries={"mode": retry_mode, "total_max_attempts": MAX_ATTEMPTS},
         user_agent_extra=USER_AGENT,
     )
 

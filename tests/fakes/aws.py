@@ -88,6 +88,8 @@ def identify_app(cloud: SimulatedAws, patch: pytest.MonkeyPatch) -> Keys:
 
 def retry_quickly(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda self, context: 0.001)
+    # What the adaptive mode waits for once it was throttled.
+    patch.setattr("botocore.retries.bucket.TokenBucket.acquire", lambda self, amount=1, block=True: True)
 
 
 @pytest.fixture
