@@ -27,6 +27,7 @@ from app.services.discovery.complete import complete_discovery, summarize
 from app.services.discovery.intake import Intake
 from app.services.discovery.inventory import Changes, store_region
 from app.services.discovery.regions import record_read, record_regions, record_unread
+from app.services.events.settle import settle_unknown
 from app.services.runs import Lease, Outcome
 from app.tasks.accounts import begin, refused
 from app.tasks.region_threads import RegionThreads
@@ -158,6 +159,8 @@ class Discovery:
                 account = db.session.get_one(Account, self._account_pk)
                 changes = store_region(account, result, intake, run_id=self._lease.run_id)
                 record_read(self._account_pk, result, began_at=intake.began_at)
+                if changes.added:
+                    settle_unknown(self._account_pk, result.region)
             db.session.commit()
         except Exception:
             db.session.rollback()

@@ -16,6 +16,7 @@ HANDLERS: dict[RunKind, str] = {
     RunKind.DISCOVER_ACCOUNT: "app.tasks.discovery:discover_account",
     RunKind.CHECK_PERMISSIONS: "app.tasks.permissions:check_permissions",
     RunKind.CHECK_IDENTITY: "app.tasks.accounts:check_identity",
+    RunKind.POLL_EVENTS: "app.tasks.events:poll_events",
     RunKind.PRUNE: "app.tasks.pruning:prune",
 }
 

@@ -64,3 +64,13 @@ def enqueue_pruning(*, every_seconds: int) -> bool:
         if is_due:
             enqueue(RunKind.PRUNE, session=session)
         return is_due
+
+
+@retry_transient
+def enqueue_event_poll() -> bool:
+    """Queue the job that empties the event queue, unless it is there; it queues itself again from then on."""
+    with own_transaction() as session:
+        is_due = session.scalar(sa.select(Run.id).where(Run.active_key == f"{RunKind.POLL_EVENTS.value}:all")) is None
+        if is_due:
+            enqueue(RunKind.POLL_EVENTS, session=session)
+        return is_due
