@@ -228,3 +228,49 @@ class TestPool:
     @pytest.mark.parametrize("url", ["postgresql://u@h/d", "mysql://u@h/d"])
     def test_servers_read_what_is_committed(self, tmp_path: Path, url: str) -> None:
         assert engine_options(on_server(tmp_path, url))["isolation_level"] == "READ COMMITTED"
+
+
+class TestEvents:
+    @pytest.mark.parametrize(
+        ("given", "used"),
+        [
+            ("https://spot.example", "https://spot.example"),
+            ("https://spot.example:8443/console/", "https://spot.example:8443/console"),
+        ],
+    )
+    def test_a_public_address_is_https(self, tmp_path: Path, given: str, used: str) -> None:
+        assert read(tmp_path, PUBLIC_URL=given).public_url == used
+
+    @pytest.mark.parametrize(
+        "url", ["http://spot.example", "spot.example", "https://a.b/?x=1", "https://u:p@a.b", "https://a.b/'\n  X: '"]
+    )
+    def test_other_public_addresses_are_refused(self, tmp_path: Path, url: str) -> None:
+        with pytest.raises(ConfigError, match="PUBLIC_URL"):
+            read(tmp_path, PUBLIC_URL=url)
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "https://sqs.eu-west-1.amazonaws.com/111122223333/spotkeeper-events",
+            "https://sqs.cn-north-1.amazonaws.com.cn/111122223333/events",
+            "http://127.0.0.1:4566/111122223333/events",
+        ],
+    )
+    def test_a_queue_is_in_aws_or_at_the_endpoint_of_the_environment(self, tmp_path: Path, url: str) -> None:
+        found = read(tmp_path, EVENT_QUEUE_URL=url, AWS_ENDPOINT_URL="http://127.0.0.1:4566")
+        assert found.event_queue_url == url
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "http://sqs.eu-west-1.amazonaws.com/111122223333/events",
+            "https://sqs.eu-west-1.amazonaws.com.evil.example/111122223333/events",
+            "https://sqs.x.evil.example#.amazonaws.com/111122223333/events",
+            "https://169.254.169.254/latest/meta-data",
+            "http://127.0.0.1:45667/111122223333/events",
+            "events",
+        ],
+    )
+    def test_a_queue_anywhere_else_is_refused(self, tmp_path: Path, url: str) -> None:
+        with pytest.raises(ConfigError, match="EVENT_QUEUE_URL"):
+            read(tmp_path, EVENT_QUEUE_URL=url, AWS_ENDPOINT_URL="http://127.0.0.1:4566")

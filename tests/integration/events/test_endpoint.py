@@ -3,6 +3,7 @@
 import json
 import time
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from app.database import db
 from app.models import Account, Run, SystemLog
 from app.models.types import RunKind
 from app.services.events.tokens import TOKEN_HEADER
+from app.services.retention import prune_events
 from tests.integration.events.events import AWS_ID, PATH, Fleet, state
 
 
@@ -176,3 +178,11 @@ class TestThePage:
             account_pk = make_account(client1, account_id=AWS_ID).id
             db.session.commit()
         assert sign_in(client1).send(f"/accounts/{account_pk}/events").status_code == 409
+
+
+def test_old_events_are_forgotten_and_what_they_told_is_not(fleet: Fleet) -> None:
+    fleet.outcomes(state(fleet.instance_id, "stopped"))
+    with fleet.app.app_context():
+        assert prune_events(older_than=datetime.now(UTC) - timedelta(days=1)) == 0
+        assert prune_events(older_than=datetime.now(UTC) + timedelta(minutes=1)) == 1
+    assert (fleet.kept(), len(fleet.history())) == ([], 1)
