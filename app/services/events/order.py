@@ -18,7 +18,7 @@ from app.models.instance import MISSING
 from app.models.types import ChangeKind, EventOutcome
 from app.services.events.parse import STATE_CHANGE, EventKind, place_of, state_of
 from app.services.instances.history import note_changes
-from app.services.instances.tallies import refresh_tallies
+from app.services.instances.tallies import move_tallies
 
 FIELD = EventKind.STATE.value
 TERMINATED = "terminated"
@@ -182,4 +182,4 @@ def _write_state(moment: Moment, told: Told) -> None:
         .execution_options(synchronize_session=False)
     )
     if told.state != moment.state:
-        refresh_tallies(moment.account_pk, moment.region)
+        move_tallies(moment.account_pk, moment.instance_pk, from_state=moment.state)

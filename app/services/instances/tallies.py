@@ -86,6 +86,34 @@ def refresh_tallies(account_pk: int, region: str | None = None) -> None:
         db.session.execute(sa.insert(table).from_select([*names, "count"], counted))
 
 
+def move_tallies(account_pk: int, instance_pk: int, *, from_state: str) -> None:
+    """Count one instance under the state that it has now instead of `from_state`.
+
+    For whoever changes a single one: counting a region anew takes a tenth of a second where it has 100,000. The
+    account's row must be locked already, and the instance written.
+    """
+    names = {column.name for table in (TALLIES, TYPE_TALLIES) for column in table.primary_key}
+    query = sa.select(*(INSTANCES.c[name] for name in sorted(names))).where(INSTANCES.c.id == instance_pk)
+    now = db.session.execute(query).one()._mapping
+    for table in (TALLIES, TYPE_TALLIES):
+        kind = {column.name: now[column.name] for column in table.primary_key}
+        assert kind["account_id"] == account_pk
+        before, after = _is_kind(table, {**kind, "state": from_state}), _is_kind(table, kind)
+        # A kind of which there is none has no row.
+        if not _changes_a_row(sa.delete(table).where(*before, table.c.count == 1)):
+            db.session.execute(sa.update(table).where(*before).values(count=table.c.count - 1))
+        if not _changes_a_row(sa.update(table).where(*after).values(count=table.c.count + 1)):
+            db.session.execute(sa.insert(table).values(**kind, count=1))
+
+
+def _is_kind(table: sa.Table, kind: Mapping[str, Any]) -> list[sa.ColumnElement[bool]]:
+    return [table.c[name] == value for name, value in kind.items()]
+
+
+def _changes_a_row(statement: sa.Delete | sa.Update) -> bool:
+    return bool(getattr(db.session.execute(statement), "rowcount", 0))
+
+
 def find_wrong_tallies(account_pk: int) -> list[str]:
     """What the tallies of an account say that its instances do not bear out, one line for each difference."""
     wrong = []

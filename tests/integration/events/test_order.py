@@ -11,9 +11,10 @@ import sqlalchemy as sa
 from flask import Flask
 
 from app.database import db
-from app.models import InstanceChange, RegionScan
+from app.models import Account, InstanceChange, RegionScan
 from app.models.types import ChangeKind, RegionResult
 from app.services.instances.tallies import find_wrong_tallies
+from tests.factories import make_instance
 from tests.integration.events.events import BEGIN, Fleet, rebalance, state, warning
 
 
@@ -45,6 +46,11 @@ def set_missing(fleet: Fleet) -> None:
 class TestManyAtOnce:
     def test_permutations_and_duplicates_leave_one_truth(self, any_database: Flask) -> None:
         fleet = Fleet(any_database)
+        with any_database.app_context():
+            account = db.session.get_one(Account, fleet.account_pk)
+            for word in ("running", "stopped", "stopped"):
+                make_instance(account, state=word)
+            db.session.commit()
         name = fleet.instance_id
         told = [state(name, "stopping", 1), state(name, "stopped", 2), state(name, "pending", 3)]
         chance = random.Random(7)
