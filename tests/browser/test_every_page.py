@@ -40,6 +40,7 @@ PAGES = {
     "accounts.rename": ["/accounts/{open}/rename"],
     "accounts.credentials": ["/accounts/{active}/credentials", "/accounts/{gone}/credentials"],
     "accounts.disconnect": ["/accounts/{open}/disconnect"],
+    "account_events.show": ["/accounts/{active}/events"],
     "runs.index": ["/accounts/{active}/runs", "/accounts/{new}/runs"],
     "runs.show": ["/accounts/{active}/runs/{discovery}", "/accounts/{open}/runs/{refused}"],
     "instances.index": [
@@ -68,6 +69,7 @@ NOT_PAGES = {
     "accounts.table",
     "accounts.progress",
     "accounts.template",
+    "account_events.template",
 }
 COLOR_RULES = ["color-contrast", "link-in-text-block"]
 VISITORS = ("anonymous", "client1", "client3", "admin", "superadmin")
