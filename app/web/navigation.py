@@ -40,11 +40,17 @@ def navigation(viewer: User | None) -> list[Item]:
     """What this viewer may open, with the place of the present page marked."""
     if viewer is None or viewer.password_expires_at is not None:
         return []
-    return [
-        Item(label, url_for(endpoint), icon, is_current=request.blueprint == endpoint.partition(".")[0])
+    places = [
+        (label, url_for(endpoint), icon)
         for label, endpoint, icon, role in PLACES
         if viewer.can(role) and endpoint in current_app.view_functions
     ]
+    return [Item(label, url, icon, is_current=_is_within(url)) for label, url, icon in places]
+
+
+def _is_within(place: str) -> bool:
+    """Whether the present page is that place, or below it: /accounts/1/runs is among the accounts."""
+    return request.path == place or (place != "/" and request.path.startswith(f"{place}/"))
 
 
 def theme() -> str:

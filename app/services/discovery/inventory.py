@@ -71,7 +71,7 @@ def store_region(account: Account, read: RegionRead, intake: Intake, *, run_id: 
         _write(account.id, due, now, reason, run_id)
         added += sum(taken.is_new for taken in due)
         changed += sum(not taken.is_new for taken in due)
-    vanished = _mark_vanished(account.id, read.region, set(intake.present), now, run_id)
+    vanished = _mark_vanished(account.id, intake, now, run_id)
     _rehash(account.id, intake, now)
     changes = Changes(seen=intake.counts.seen, added=added, changed=changed, vanished=vanished)
     if changes.is_any:
@@ -144,16 +144,19 @@ def _write(account_pk: int, batch: Sequence[Taken], now: datetime, reason: str, 
     )
 
 
-def _mark_vanished(account_pk: int, region: str, present: set[int], now: datetime, run_id: int | None) -> int:
+def _mark_vanished(account_pk: int, intake: Intake, now: datetime, run_id: int | None) -> int:
     """What a complete reading does not show: gone if it was ending, else missing; never deleted."""
+    present = set(intake.present)
     listed = db.session.execute(
         sa.select(Instance.id, Instance.state).where(
             Instance.account_id == account_pk,
-            Instance.region == region,
+            Instance.region == intake.region,
             Instance.state.not_in((MISSING, TERMINATED)),
         )
     )
     absent = [(id_, state) for id_, state in listed if id_ not in present]
+    told = _told_since(intake.began_at, [id_ for id_, _ in absent])
+    absent = [(id_, state) for id_, state in absent if id_ not in told]
     becomes = {id_: TERMINATED if state in ENDING else MISSING for id_, state in absent}
     # Without hashes: if it comes back, it is written whatever its content.
     common = {"raw_hash": "", "content_hash": "", "updated_at": now}
@@ -168,6 +171,20 @@ def _mark_vanished(account_pk: int, region: str, present: set[int], now: datetim
         run_id=run_id,
     )
     return len(absent)
+
+
+def _told_since(began_at: datetime, instance_pks: Sequence[int]) -> set[int]:
+    """Those of which an event has told since the reading began: the pages are older, and show nothing against it."""
+    told: set[int] = set()
+    for chunk in _chunks(instance_pks):
+        told.update(
+            db.session.scalars(
+                sa.select(Instance.id).where(
+                    Instance.id.in_(chunk), Instance.raw_hash == "", Instance.state_changed_at > began_at
+                )
+            )
+        )
+    return told
 
 
 def _rehash(account_pk: int, intake: Intake, now: datetime) -> None:

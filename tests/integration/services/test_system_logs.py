@@ -116,6 +116,9 @@ class TestTakingLines:
             def __str__(self) -> str:
                 raise RuntimeError("no")
 
+        # Logging is the process's: another test's application may have been told to say less.
+        with any_database.app_context():
+            configure_logging(any_database.extensions["spotkeeper"], db.engine)
         # pytest's own handler would raise.
         monkeypatch.setattr(logging.getLogger("app"), "propagate", False)
         monkeypatch.setattr(logging.getLogger("app"), "handlers", [*logging.getLogger("app").handlers, own_stderr()])
