@@ -46,7 +46,8 @@ def upsert_rows(
         ending = "ON DUPLICATE KEY UPDATE " + ", ".join(f"{name} = VALUES({name})" for name in updated)
     else:
         found = ", ".join(map(quote, key))
-        ending = f"ON CONFLICT ({found}) DO UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in updated)
+        assignments = ", ".join(f"{name} = excluded.{name}" for name in updated)
+        ending = f"ON CONFLICT ({found}) DO UPDATE SET {assignments}"  # nosec B608 - names of our own
     _write(connection, table, columns, rows, ending)
 
 
@@ -61,7 +62,7 @@ def _write(connection: Connection, table: sa.Table, columns: Sequence[str], rows
         _copy(connection, quote(table.name), names, bound, ending)
         return
     marks = ", ".join(("?" if dialect.name == "sqlite" else "%s",) * len(columns))
-    statement = f"INSERT INTO {quote(table.name)} ({names}) VALUES ({marks}) {ending}"  # noqa: S608 - names of our own
+    statement = f"INSERT INTO {quote(table.name)} ({names}) VALUES ({marks}) {ending}"  # noqa: S608 # nosec B608 - names of our own
     connection.exec_driver_sql(statement, bound)
 
 
@@ -82,7 +83,7 @@ def _copy(connection: Connection, table: str, names: str, rows: Sequence[Row], e
             statement, None, error, driver_error, hide_parameters=True, dialect=connection.dialect
         ) from error
     connection.exec_driver_sql(
-        f"INSERT INTO {table} ({names}) SELECT {names} FROM {passing} {ending}"  # noqa: S608 - names of our own
+        f"INSERT INTO {table} ({names}) SELECT {names} FROM {passing} {ending}"  # noqa: S608 # nosec B608 - names of our own
     )
     connection.exec_driver_sql(f"TRUNCATE {passing}")
 

@@ -34,7 +34,7 @@ class Spool:
         """Every batch in the order in which it came. Only what this process wrote is read: pickle executes."""
         self._file.seek(0)
         for _ in range(self._count):
-            yield pickle.load(self._file)  # noqa: S301 - our own, from a file nobody else can open
+            yield pickle.load(self._file)  # noqa: S301 # nosec B301 - our own, from a file nobody else can open
 
     def close(self) -> None:
         self._file.close()
