@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 UV := 0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types imports templates requirements peers bench bench-small clean
+.PHONY: help demo test check format lint types imports templates requirements peers bench bench-small chaos clean
 
 help: ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -78,6 +78,9 @@ requirements: $(VENV)/.dev ## Pin the dependencies of pyproject.toml anew, with 
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra demo -c requirements/dev.txt pyproject.toml -o requirements/demo.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header -c requirements/dev.txt pyproject.toml -o requirements/production.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --group pyproject.toml:peers -o requirements/peers.txt
+
+chaos: $(VENV)/.dev ## Mistreat installations for an hour and compare them with their fleets (ARGS="kills history", CHAOS_N)
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 clean: ## Remove the environments and the demo's data
 	rm -rf $(VENV) $(PEERS) instance

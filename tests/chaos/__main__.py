@@ -10,14 +10,21 @@ from pathlib import Path
 
 from _pytest.outcomes import Skipped
 
-from tests.chaos import kills
+from tests.chaos import brokers, fairness, faults, frozen, hosts, kills, past, stops
 from tests.chaos.report import Table
 from tests.databases import Databases
 
 Part = Callable[[Databases, Path, int], Table]
 
 PARTS: dict[str, Part] = {
+    "faults": faults.run,
     "kills": kills.run,
+    "history": past.run,
+    "brokers": brokers.run,
+    "databases": frozen.run,
+    "stops": stops.run,
+    "hosts": hosts.run,
+    "fairness": fairness.run,
 }
 
 

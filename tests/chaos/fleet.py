@@ -126,6 +126,11 @@ class ChurningServer(Server):
             self.fleets[number] = replace(self.fleets[number], **changes)  # type: ignore[arg-type]
             pages.become(self.fleets[number])
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        # Who is killed hangs up.
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
 
 @contextmanager
 def serving(*fleets: ChurningFleet, slowest_seconds: float = 0.0, page_size: int = 1000) -> Iterator[Served]:

@@ -150,13 +150,11 @@ class Installation:
         self.aws.become(generation=generation)
         self.fleets = [replace(fleet, generation=generation) for fleet in self.fleets]
 
-    def ask(self) -> list[int]:
-        """Queue a discovery of every account; the ids of the runs."""
+    def ask(self, numbers: Sequence[int] | None = None) -> list[int]:
+        """Queue a discovery of every account, or of those with these places; the ids of the runs."""
+        asked = self.account_pks if numbers is None else [self.account_pks[number] for number in numbers]
         with self.app.app_context():
-            ids = [
-                runs.enqueue(RunKind.DISCOVER_ACCOUNT, account=db.session.get_one(Account, pk)).id
-                for pk in self.account_pks
-            ]
+            ids = [runs.enqueue(RunKind.DISCOVER_ACCOUNT, account=db.session.get_one(Account, pk)).id for pk in asked]
             db.session.commit()
         return ids
 
@@ -178,6 +176,16 @@ class Installation:
         """How often the one that was begun most often was begun."""
         with self.app.app_context():
             return db.session.scalar(sa.select(sa.func.max(Run.attempt)).where(Run.id.in_(run_ids))) or 0
+
+    def count_workers(self, run_ids: Sequence[int]) -> Counter[str]:
+        """How many of the runs each worker did."""
+        with self.app.app_context():
+            return Counter(db.session.scalars(sa.select(Run.worker).where(Run.id.in_(run_ids))))
+
+    def count_changes(self) -> int:
+        """Rows of history."""
+        with self.app.app_context():
+            return db.session.scalar(sa.select(sa.func.count()).select_from(InstanceChange)) or 0
 
     def regions_done(self, run_id: int) -> int:
         with self.app.app_context():
