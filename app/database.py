@@ -170,6 +170,11 @@ def commits(view: Callable[P, R]) -> Callable[P, R]:
     return committing
 
 
+#: How long the database may be silent, in seconds: after a statement (the servers' own limit on one is 60), and when it
+#: is merely asked whether it is there. With the time for opening a new connection that stays below ten.
+ANSWER_SECONDS, PING_SECONDS = 65, 3
+
+
 # --- engines -----------------------------------------------------------------------------------------------
 
 
@@ -196,8 +201,9 @@ def engine_options(config: Config) -> dict[str, Any]:
         # and writes half as much again in the same time.
         modes = "STRICT_ALL_TABLES,ONLY_FULL_GROUP_BY,NO_BACKSLASH_ESCAPES"
         options["connect_args"] |= {
-            "read_timeout": 60,
-            "write_timeout": 60,
+            # While it is being opened; the driver's own limit ends before the server's greeting. See `prepare_engine`.
+            "read_timeout": config.db_connect_timeout_seconds,
+            "write_timeout": ANSWER_SECONDS,
             "init_command": f"SET time_zone = '+00:00', sql_mode = '{modes}'",
         }
     else:
@@ -205,15 +211,59 @@ def engine_options(config: Config) -> dict[str, Any]:
     return options
 
 
+@functools.cache
+def patient_connection() -> Any:
+    """PostgreSQL's connection with an end to waiting: a server that is frozen, or a wire that is cut without a word,
+    answers nothing for ever, and the server's own statement_timeout is of no use then."""
+    import psycopg  # where it is used, and nowhere else: it takes its time to load
+
+    class PatientConnection(psycopg.Connection[Any]):
+        patience_seconds: float | None = None
+        """None while it is being opened, for which the driver has a limit of its own."""
+
+        def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+            limit = self.patience_seconds if timeout is None else timeout
+            began_at = time.monotonic()
+            try:
+                return super().wait(gen, interval, limit)
+            except psycopg.OperationalError as error:
+                if timeout is None and limit is not None and time.monotonic() - began_at >= limit:
+                    # In the middle of an exchange it is of no further use, and says so from here on.
+                    self.pgconn.finish()
+                    raise psycopg.OperationalError(f"No answer for {limit:.0f} seconds") from error
+                raise
+
+    return PatientConnection
+
+
 def prepare_engine(engine: Engine) -> None:
     """SQLite as Spotkeeper needs it: write-ahead log, foreign keys, full sync, honest transactions. MariaDB and MySQL:
-    a broken CHECK is an IntegrityError, as everywhere else."""
+    a broken CHECK is an IntegrityError, as everywhere else. Both servers: an end to waiting for them."""
+    if engine.dialect.name == "sqlite":
+        _prepare_sqlite(engine)
+        return
+    patience = "patience_seconds"
     if engine.dialect.name == "mysql":
         # PyMySQL knows neither ER_CONSTRAINT_FAILED (MariaDB) nor ER_CHECK_CONSTRAINT_VIOLATED (MySQL).
         pymysql.err.error_map.update(dict.fromkeys((4025, 3819), pymysql.err.IntegrityError))
-    if engine.dialect.name != "sqlite":
-        return
+        patience = "_read_timeout"
+    else:
+        event.listen(engine, "do_connect", lambda _d, _r, args, options: patient_connection().connect(*args, **options))
+    event.listen(engine, "connect", lambda connection, _record: setattr(connection, patience, ANSWER_SECONDS))
+    ping = engine.dialect.do_ping
 
+    def do_ping(connection: Any) -> bool:
+        # Whether it is there at all is answered at once, or by somebody else.
+        setattr(connection, patience, PING_SECONDS)
+        try:
+            return ping(connection)
+        finally:
+            setattr(connection, patience, ANSWER_SECONDS)
+
+    engine.dialect.do_ping = do_ping  # type: ignore[assignment,method-assign]
+
+
+def _prepare_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # the driver would begin transactions by rules of its own

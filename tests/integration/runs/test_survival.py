@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from app import create_app
+from app.database import db
+from app.services.readiness import is_database_ready
 from app.tasks.work import perform
 from benchmarks.ec2_server import Served
 from tests.chaos.fleet import ChurningFleet, serving
@@ -23,7 +26,7 @@ from tests.chaos.installation import (
     wait_until,
 )
 from tests.chaos.proxy import HOST, Proxy
-from tests.databases import EVERY_KIND, Databases, empty_database
+from tests.databases import EVERY_KIND, Databases, empty_database, make_config
 
 FLEET = ChurningFleet(instances=150, regions=3)
 
@@ -120,6 +123,25 @@ class TestADatabaseBehindABadWire:
         assert here.wait_for([run_id], seconds=20)
         here.discovered()
         assert here.problems() == []
+
+    def test_frozen_it_is_called_away_and_not_waited_for(
+        self, kind: str, databases: Databases, wire: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("app.database.PING_SECONDS", 1)
+        url = databases.migrated(kind).extensions["spotkeeper"].database_url
+        app = create_app(make_config(through(url, HOST, wire.port), tmp_path, DB_CONNECT_TIMEOUT_SECONDS="1"))
+        with app.app_context():
+            assert is_database_ready()
+            db.session.remove()
+            wire.freeze()
+            began_at = time.monotonic()
+            assert not is_database_ready()
+            assert time.monotonic() - began_at < 4
+            db.session.remove()
+            wire.thaw()
+            assert is_database_ready()
+            db.session.remove()
+            db.engine.dispose()
 
     def test_cut_off_from_it_the_job_is_tried_again(self, install: Install, kind: str, wire: Proxy) -> None:
         here = install(kind)
