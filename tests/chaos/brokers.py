@@ -81,8 +81,7 @@ def _do(table: Table, here: Installation, names: tuple[str, ...], deed: Deed, wi
         attempts = max(attempts, here.most_attempts(ids))
         here.discovered()
         problems += [f"{' / '.join(names)}, {number + 1}: {problem}" for problem in here.problems()]
-    table.rows.append((*names, times, spread(durations), attempts, len(problems)))
-    table.problems += problems
+    table.add((*names, times, spread(durations), attempts, len(problems)), problems)
 
 
 def _double(here: Installation, _wire: Proxy | None) -> list[int]:
@@ -94,6 +93,8 @@ def _double(here: Installation, _wire: Proxy | None) -> list[int]:
 
 
 def _lose(here: Installation, _wire: Proxy | None) -> list[int]:
+    # Workers that are there would have taken them already.
+    here.restart("worker")
     ids = here.ask()
     with make_celery(here.config, for_worker=False).connection_for_write() as connection:
         channel: Any = connection.default_channel

@@ -108,13 +108,13 @@ class _Database:
             durations.append(time.monotonic() - began_at)
             self.here.discovered()
             problems += self.here.problems()
-        table.rows.append(
+        table.add(
             (
                 *(self.kind, words, times, spread(durations), f"{max(meanwhile):.1f} s" if frozen else "-"),
                 *(f"{max(afterwards):.1f} s", len(problems)),
-            )
+            ),
+            [f"{self.kind}, {words}: {problem}" for problem in problems],
         )
-        table.problems += [f"{self.kind}, {words}: {problem}" for problem in problems]
 
 
 @contextmanager

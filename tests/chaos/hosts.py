@@ -61,8 +61,7 @@ def _run_rounds(table: Table, here: Installation, kind: str, broker: str, stack:
     shares = ", ".join(str(count) for _, count in done.most_common())
     if len(done) < 2:
         problems.append(f"{kind}, {broker}: one worker did it all")
-    table.rows.append((kind, broker, shares, "in round 2", len(problems)))
-    table.problems += problems
+    table.add((kind, broker, shares, "in round 2", len(problems)), problems)
 
 
 def _environment(here: Installation, kind: str, broker: str, name: str, host: str, stack: ExitStack) -> dict[str, str]:

@@ -143,6 +143,14 @@ class Installation:
         self.processes.append(process)
         return process
 
+    def restart(self, kind: str) -> None:
+        """Kill all processes of a kind, and start as many."""
+        alive = [process for process in self.processes if kind in list(process.args) and process.poll() is None]  # type: ignore[call-overload]
+        for process in alive:
+            kill(process)
+        for _ in alive:
+            self.start(kind)
+
     # --- work ----------------------------------------------------------------------------------------------
 
     def become(self, generation: int) -> None:

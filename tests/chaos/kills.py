@@ -78,13 +78,13 @@ class Kills:
             taken_over += attempts > 1
             recovered += not found
             problems += [f"{self.kind}, {part} killed, {number}: {problem}" for problem in found]
-        table.rows.append(
+        table.add(
             (
                 *(self.kind, self.broker, part, count),
                 *(f"{recovered}/{count}", spread(durations), taken_over, len(problems)),
-            )
+            ),
+            problems,
         )
-        table.problems += problems
 
     def _kill_once(self, part: str) -> tuple[float, list[str], int]:
         """(Seconds from the kill to the end, problems, most attempts.)"""

@@ -44,6 +44,5 @@ def run(databases: Databases, folder: Path, _count: int) -> Table:
                 fleets.append(list(here.fleets))
             problems += [f"{kind}: {problem}" for problem in here.problems()]
             true = sum(history([of[number] for of in fleets]).total() for number in range(len(FLEETS)))
-            table.rows.append((kind, f"{killed}/{GENERATIONS}", true, here.count_changes(), len(problems)))
-            table.problems += problems
+            table.add((kind, f"{killed}/{GENERATIONS}", true, here.count_changes(), len(problems)), problems)
     return table

@@ -1,5 +1,6 @@
 """Tables of what was done and what was seen."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -16,6 +17,14 @@ class Table:
     rows: list[Sequence[object]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    def add(self, row: Sequence[object], problems: Sequence[str] = ()) -> None:
+        """Note a case, and say at once that it is over: the next may take minutes."""
+        self.rows.append(row)
+        self.problems += problems
+        print(" / ".join(str(cell) for cell in row), file=sys.stderr, flush=True)
+        for problem in problems:
+            print(f"  {problem}", file=sys.stderr, flush=True)
 
     def print(self) -> None:
         texts = [[str(cell) for cell in row] for row in (self.columns, *self.rows)]

@@ -53,11 +53,11 @@ def run(databases: Databases, folder: Path, _count: int) -> Table:
                 problems.append(f"{kind}: the next worker does not end it")
             here.discovered()
             problems += [f"{kind}: {problem}" for problem in here.problems()]
-            table.rows.append(
+            table.add(
                 (
                     *(kind, broker, f"{stopped:.1f} s", worker.returncode, "yes" if is_queued else "no"),
                     *(spread([time.monotonic() - began_at]), len(problems)),
-                )
+                ),
+                problems,
             )
-            table.problems += problems
     return table
