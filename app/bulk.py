@@ -1,8 +1,7 @@
 """Writes many rows by the quickest honest way of each database; nothing here knows a table.
 
-The driver's own executemany with tuples: through the ORM, or through Core with dictionaries, the same rows take two to
-twenty times as long (`benchmarks/` measures it). PostgreSQL takes very many by COPY into a table of the transaction's
-own.
+The driver's own executemany with tuples: row by row through the ORM the same rows take ten times as long and more
+(`benchmarks/writes.py`). PostgreSQL takes very many by COPY into a table of the transaction's own.
 """
 
 from collections.abc import Sequence

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 
 from lxml import etree
 
+from app.aws.records import Reservation
+
 #: Enters the hash of an instance's bytes: with another number everything is read anew. Raise it whenever the same bytes
 #: would make another record.
 READER_VERSION = 1
@@ -37,15 +39,6 @@ _NAMESPACE = re.compile(rb"\sxmlns=(?:\"[^\"]*\"|'[^']*')")
 
 class PageError(ValueError):
     """The page is not a page of DescribeInstances, or not all of one; the message is fit to be shown."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reservation:
-    """What several instances were started by; empty where AWS does not say."""
-
-    reservation_id: str
-    owner_id: str
-    requester_id: str
 
 
 @dataclass(frozen=True, slots=True)

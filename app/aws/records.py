@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -22,15 +22,13 @@ _KEPT = frozenset(KEPT)
 _STAMP = re.compile(r"\((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?:GMT|UTC)\)")
 
 
-class ReservationFacts(Protocol):
-    """What is known of the request that started an instance; empty text where AWS does not say."""
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """What several instances were started by; empty where AWS does not say."""
 
-    @property
-    def reservation_id(self) -> str: ...
-    @property
-    def owner_id(self) -> str: ...
-    @property
-    def requester_id(self) -> str: ...
+    reservation_id: str
+    owner_id: str
+    requester_id: str
 
 
 class InstanceRecord(NamedTuple):
@@ -120,7 +118,7 @@ class RegionUnread:
 
 
 def instance_record(
-    raw: Mapping[str, Any], region: str, reservation: ReservationFacts | None = None, raw_hash: str = ""
+    raw: Mapping[str, Any], region: str, reservation: Reservation | None = None, raw_hash: str = ""
 ) -> InstanceRecord:
     """Turn one of `Reservations[].Instances[]` into a record; in `raw` times are ISO 8601 text in UTC, tags one map.
 
@@ -158,7 +156,7 @@ def instance_record(
     return InstanceRecord(*content, tags, metadata.decode(), _hash(content, metadata), raw_hash)
 
 
-def _metadata(raw: Mapping[str, Any], tags: dict[str, str], reservation: ReservationFacts | None) -> dict[str, Any]:
+def _metadata(raw: Mapping[str, Any], tags: dict[str, str], reservation: Reservation | None) -> dict[str, Any]:
     found = {name: value for name, value in raw.items() if name in _KEPT}
     options, cpu = raw.get("MetadataOptions") or {}, raw.get("CpuOptions") or {}
     operator = raw.get("Operator") or {}

@@ -103,7 +103,7 @@ class Account(Identified, Timestamped, Base):
     """When the first complete discovery authorized what it found; later finds are unauthorized."""
 
     instance_count: Mapped[int] = mapped_column(default=0)
-    """Instances seen by the last reading of each region."""
+    """Instances that are not missing; kept with the tallies (services/instances/tallies.py)."""
 
     event_token_hash: Mapped[str | None] = mapped_column(ExactText(64))
     """SHA-256 (hex) of the secret that EventBridge sends with each event; null where events are off."""

@@ -16,6 +16,9 @@ from app.models.user import User
 #: Our own word for an instance that a complete reading of its region no longer shows.
 MISSING = "missing"
 
+#: EC2's word for one that is over, which no instance comes back from.
+TERMINATED = "terminated"
+
 
 class Instance(Identified, Timestamped, Base):
     __tablename__ = "instances"

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from app.database import db
 from app.models import Account, AccountEvent, User
-from app.models.instance import MISSING
+from app.models.instance import MISSING, TERMINATED
 from app.models.types import AccountHealth, AccountStatus, AuthStatus
 from app.services.instances.filters import InstanceFilters
 from app.services.instances.freshness import Freshness, find_freshness
@@ -16,7 +16,7 @@ from app.services.instances.tallies import tally_instances, tally_types
 from app.services.scope import visible_accounts
 
 #: States of instances that are no more.
-GONE = (MISSING, "terminated")
+GONE = (MISSING, TERMINATED)
 TOP = 8
 
 

@@ -1,7 +1,7 @@
 """Python's garbage collector as suits a job: it makes many objects that no cycle holds, and keeps few.
 
-At its default settings the collector looks through a fleet's records again and again while they are being made; it
-took a third and more of the time of a plain reading (`benchmarks/discovery.py`).
+At its default settings the collector looks through a fleet's records again and again while they are being made: a bare
+boto3 paginator takes a third less time at the settings below.
 """
 
 import gc

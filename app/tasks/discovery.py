@@ -23,9 +23,10 @@ from app.errors import AwsFault, FaultCode, NotFoundError
 from app.models import Account
 from app.services.accounts.calls import budget_wait, record_calls
 from app.services.accounts.connection import Connection
+from app.services.discovery.changes import Changes
 from app.services.discovery.complete import complete_discovery, summarize
 from app.services.discovery.intake import Intake
-from app.services.discovery.inventory import Changes, store_region
+from app.services.discovery.inventory import store_region
 from app.services.discovery.regions import record_read, record_regions, record_unread
 from app.services.events.settle import settle_unknown
 from app.services.runs import Lease, Outcome
@@ -173,14 +174,12 @@ class Discovery:
         if not is_due and now - self._reported_at < REPORT_EVERY:
             return
         self._reported_at = now
-        counts = self.changes
-        for intake in self._intakes.values():
-            counts += Changes(intake.counts.seen, intake.counts.added, intake.counts.changed)
+        so_far = sum((intake.found for intake in self._intakes.values()), self.changes)
         self._lease.report(
             len(self.results),
             len(self._regions),
-            f"{counts.seen:,} instances seen",
-            summary=summarize(self._regions, self.results, counts),
+            f"{so_far.seen:,} instances seen",
+            summary=summarize(self._regions, self.results, so_far),
         )
 
 

@@ -9,7 +9,8 @@ from app.errors import NOT_THE_ACCOUNTS_FAULT, AwsFault, FaultCode
 from app.models import Account
 from app.models.types import AccountHealth, AccountStatus
 from app.services.accounts.status import IDENTITY_REFUSED, next_due, record_fault, record_success, set_standing
-from app.services.discovery.inventory import Changes, authorize_baseline, count_present
+from app.services.discovery.changes import Changes
+from app.services.discovery.inventory import authorize_baseline
 from app.services.runs import Lease, Outcome
 
 if TYPE_CHECKING:
@@ -43,7 +44,6 @@ def complete_discovery(
     record_success(account)
     account.last_good_at = now
     account.next_due_at = next_due(now, interval_seconds)
-    account.instance_count = count_present(account.id)
     if account.baseline_at is None and all(result.code in CLOSED for result in unread):
         summary["authorized_as_baseline"] = authorize_baseline(account)
     problems = [result for result in unread if result.code is not FaultCode.NOT_OPTED_IN]

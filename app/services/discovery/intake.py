@@ -6,7 +6,6 @@ the region was read to its end.
 
 from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,6 +14,7 @@ import sqlalchemy as sa
 from app.aws.records import InstanceRecord
 from app.database import db, new_ids
 from app.models import Instance
+from app.services.discovery.changes import Changes
 from app.services.discovery.differences import FIELDS, Difference, appearance, differences
 from app.services.discovery.spool import Spool
 
@@ -55,15 +55,6 @@ class _Stored(NamedTuple):
     state_changed_at: datetime | None
 
 
-@dataclass(slots=True)
-class Counts:
-    """Of one region so far."""
-
-    seen: int = 0
-    added: int = 0
-    changed: int = 0
-
-
 class Intake:
     """One region of an account while it is being read. Close it."""
 
@@ -73,7 +64,9 @@ class Intake:
         self.began_at = began_at
         """When the reading began, by the database's clock: what is taken in is as of this moment, or later."""
 
-        self.counts = Counts()
+        self.found = Changes()
+        """So far; what vanished shows only at the end."""
+
         self.spool = Spool()
         self.present: array[int] = array("q")
         """`instances.id` of all that the pages showed, eight bytes each."""
@@ -95,7 +88,7 @@ class Intake:
                 self.present.append(instance_pk)
             if raw_hash != raw.raw_hash:
                 differing.append(raw)
-        self.counts.seen += len(page)
+        self.found += Changes(seen=len(page))
         if differing:
             self._keep(differing, known)
 
@@ -129,8 +122,7 @@ class Intake:
                 told = tuple(differences(before[instance_pk], record))
                 is_retagged = before[instance_pk]["instance_metadata"].get("Tags") != record.tags
                 batch.append(Taken(instance_pk, False, (row.raw_hash, row.state), record, told, is_retagged))
-        self.counts.added += len(fresh)
-        self.counts.changed += len(batch) - len(fresh)
+        self.found += Changes(added=len(fresh), changed=len(batch) - len(fresh))
         if batch:
             self.spool.put(batch)
 

@@ -1,7 +1,6 @@
 """Writes one region that was read to its end into the inventory: new, changed, vanished, returned."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -9,10 +8,11 @@ import sqlalchemy as sa
 from app.aws.records import RegionRead
 from app.bulk import Row, insert_rows, upsert_rows
 from app.database import database_now, db
-from app.models import Account, Instance, InstanceTag, InstanceTally, RegionScan
-from app.models.instance import MISSING
+from app.models import Account, Instance, InstanceTag, RegionScan
+from app.models.instance import MISSING, TERMINATED
 from app.models.types import AuthStatus, ChangeKind
 from app.services.discovery import rows
+from app.services.discovery.changes import Changes
 from app.services.discovery.intake import Intake, Taken
 from app.services.instances.history import note_changes
 from app.services.instances.tallies import refresh_tallies
@@ -22,8 +22,7 @@ AFTER_BASELINE = "Appeared after the first complete discovery"
 BASELINE = "Baseline: found by the first complete discovery"
 
 #: An instance last seen in one of these is expected to vanish: AWS shows it for about an hour after it ended.
-ENDING = frozenset({"shutting-down", "terminated"})
-TERMINATED = "terminated"
+ENDING = frozenset({"shutting-down", TERMINATED})
 
 #: How many ids one IN (...) holds; MariaDB and SQLite both slow down, or refuse, with very long ones.
 CHUNK = 500
@@ -31,28 +30,6 @@ CHUNK = 500
 #: How often hashes are renewed for instances of which the bytes alone have changed. Where AWS writes the same content
 #: in other bytes each time, the hash saves nothing and each renewal is a write for nothing.
 REHASH_EVERY = timedelta(days=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """How many instances a reading found, and what it changed."""
-
-    seen: int = 0
-    added: int = 0
-    changed: int = 0
-    vanished: int = 0
-
-    @property
-    def is_any(self) -> bool:
-        return bool(self.added or self.changed or self.vanished)
-
-    def __add__(self, other: "Changes") -> "Changes":
-        return Changes(
-            self.seen + other.seen,
-            self.added + other.added,
-            self.changed + other.changed,
-            self.vanished + other.vanished,
-        )
 
 
 def store_region(account: Account, read: RegionRead, intake: Intake, *, run_id: int | None = None) -> Changes:
@@ -73,7 +50,7 @@ def store_region(account: Account, read: RegionRead, intake: Intake, *, run_id: 
         changed += sum(not taken.is_new for taken in due)
     vanished = _mark_vanished(account.id, intake, now, run_id)
     _rehash(account.id, intake, now)
-    changes = Changes(seen=intake.counts.seen, added=added, changed=changed, vanished=vanished)
+    changes = Changes(seen=intake.found.seen, added=added, changed=changed, vanished=vanished)
     if changes.is_any:
         refresh_tallies(account.id, read.region)
     return changes
@@ -91,18 +68,6 @@ def authorize_baseline(account: Account) -> int:
     )
     refresh_tallies(account.id)
     return int(getattr(result, "rowcount", 0))
-
-
-def count_present(account_pk: int) -> int:
-    """Instances of the account that its last readings show, whatever their state."""
-    return (
-        db.session.scalar(
-            sa.select(sa.cast(sa.func.sum(InstanceTally.count), sa.Integer)).where(
-                InstanceTally.account_id == account_pk, InstanceTally.state != MISSING
-            )
-        )
-        or 0
-    )
 
 
 def _still_due(batch: Sequence[Taken]) -> list[Taken]:

@@ -14,14 +14,13 @@ import sqlalchemy as sa
 
 from app.database import db
 from app.models import Ec2Event, Instance, InstanceChange, RegionScan
-from app.models.instance import MISSING
+from app.models.instance import MISSING, TERMINATED
 from app.models.types import ChangeKind, EventOutcome
 from app.services.events.parse import STATE_CHANGE, EventKind, place_of, state_of
 from app.services.instances.history import note_changes
 from app.services.instances.tallies import move_tallies
 
 FIELD = EventKind.STATE.value
-TERMINATED = "terminated"
 
 
 @dataclass(frozen=True, slots=True)

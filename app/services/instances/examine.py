@@ -11,14 +11,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.database import db
-from app.models import Account, Instance, InstanceTag, RegionScan, Run
-from app.models.instance import MISSING
-from app.models.types import RunKind, RunState
+from app.models import Account, Instance, InstanceTag, RegionScan
+from app.models.instance import MISSING, TERMINATED
 from app.services.discovery.rows import TAG_COLUMNS, TAGS, stored_tags
 from app.services.instances.tallies import find_wrong_tallies, refresh_tallies
-
-#: What AWS shows for about an hour only, and then no longer: such a row is kept, and not in the last reading.
-TERMINATED = "terminated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +42,8 @@ def examine_counts(account_pk: int, *, mend: bool = False) -> list[str]:
     wrong = find_wrong_tallies(account_pk)
     if wrong and mend:
         refresh_tallies(account_pk)
-    if not _is_being_discovered(account_pk):
-        # A discovery stores region by region, and counts at its end.
-        wrong += _examine_account_count(account, mend=mend)
-        wrong += _examine_region_counts(account, mend=mend)
+    wrong += _examine_account_count(account, mend=mend)
+    wrong += _examine_region_counts(account, mend=mend)
     db.session.flush()
     return wrong
 
@@ -140,13 +134,6 @@ def _lock(account_pk: int) -> Account | None:
     return db.session.scalar(query.execution_options(populate_existing=True))
 
 
-def _is_being_discovered(account_pk: int) -> bool:
-    query = sa.select(Run.id).where(
-        Run.account_id == account_pk, Run.kind == RunKind.DISCOVER_ACCOUNT, Run.state == RunState.RUNNING
-    )
-    return db.session.scalar(query.limit(1)) is not None
-
-
 def _examine_account_count(account: Account, *, mend: bool) -> list[str]:
     query = sa.select(sa.func.count()).where(Instance.account_id == account.id, Instance.state != MISSING)
     true = db.session.scalar(query) or 0
@@ -160,6 +147,7 @@ def _examine_account_count(account: Account, *, mend: bool) -> list[str]:
 
 def _examine_region_counts(account: Account, *, mend: bool) -> list[str]:
     """A region's count is that of its last reading: no more than the rows it left, and no fewer than those alive."""
+    # AWS shows what is terminated for about an hour only; its row stays.
     is_alive = sa.case((Instance.state == TERMINATED, 0), else_=1)
     query = (
         sa.select(Instance.region, sa.func.count(), sa.cast(sa.func.sum(is_alive), sa.Integer))

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from app.database import db
 from app.models import Account, Instance, InstanceTally, InstanceTypeTally, User
+from app.models.instance import MISSING
 from app.services.scope import in_visible_account
 
 INSTANCES = cast("sa.Table", Instance.__table__)
@@ -84,6 +85,7 @@ def refresh_tallies(account_pk: int, region: str | None = None) -> None:
         db.session.execute(sa.delete(table).where(*_of(table, account_pk, region)))
         names, counted = _counted(table, account_pk, region)
         db.session.execute(sa.insert(table).from_select([*names, "count"], counted))
+    _count_present(account_pk)
 
 
 def move_tallies(account_pk: int, instance_pk: int, *, from_state: str) -> None:
@@ -104,6 +106,20 @@ def move_tallies(account_pk: int, instance_pk: int, *, from_state: str) -> None:
             db.session.execute(sa.update(table).where(*before).values(count=table.c.count - 1))
         if not _changes_a_row(sa.update(table).where(*after).values(count=table.c.count + 1)):
             db.session.execute(sa.insert(table).values(**kind, count=1))
+    _count_present(account_pk)
+
+
+def _count_present(account_pk: int) -> None:
+    """Keep `accounts.instance_count`: how many there are, whatever their state, but for those that went missing."""
+    present = sa.select(sa.func.coalesce(sa.func.sum(TALLIES.c.count), 0)).where(
+        TALLIES.c.account_id == account_pk, TALLIES.c.state != MISSING
+    )
+    db.session.execute(
+        sa.update(Account)
+        .where(Account.id == account_pk)
+        .values(instance_count=present.scalar_subquery(), updated_at=Account.updated_at)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _is_kind(table: sa.Table, kind: Mapping[str, Any]) -> list[sa.ColumnElement[bool]]:

@@ -7,14 +7,14 @@ import sqlalchemy as sa
 from flask import Flask
 
 from app.database import db
-from app.models import Account, Instance, InstanceTag, InstanceTally, InstanceTypeTally, RegionScan, Run, User
-from app.models.types import RunKind, RunState
-from app.services.runs import claim, enqueue
+from app.errors import LeaseLostError
+from app.models import Account, Instance, InstanceTag, InstanceTally, InstanceTypeTally, RegionScan, User
+from app.models.types import RunState
 from demo.aws.cloud import SimulatedAws
 from tests.factories import make_user
 from tests.integration.customers import AWS_ID, connected
 from tests.integration.discovery.inventory import AWAY, HOME, discover
-from tests.jobs import run_jobs
+from tests.jobs import reload, run_jobs
 
 
 def doctor(app: Flask, *words: str) -> tuple[int, list[str]]:
@@ -117,14 +117,14 @@ def test_each_difference_is_told_and_mended(app: Flask, account: Account, damage
     assert doctor(app) == (0, [HEALTHY])
 
 
-def test_an_account_at_work_is_not_called_wrong(app: Flask, account: Account) -> None:
-    with app.app_context():
-        run_id = enqueue(RunKind.DISCOVER_ACCOUNT, account=db.session.get_one(Account, account.id)).id
-        db.session.commit()
-        assert claim(run_id, "another", seconds=30)
-        miscount_the_account(account.id)
-        db.session.commit()
-        assert doctor(app) == (0, [HEALTHY])
-        db.session.execute(sa.update(Run).values(state=RunState.CANCELED))
-        db.session.commit()
-    assert doctor(app)[0] == 1
+def test_the_counts_hold_at_every_moment_of_a_discovery(
+    app: Flask, account: Account, aws: SimulatedAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def canceled(*_: object, **__: object) -> None:
+        raise LeaseLostError("canceled")
+
+    monkeypatch.setattr("app.tasks.discovery.complete_discovery", canceled)
+    aws.run_instances(AWS_ID, HOME, 2)
+    assert discover(app, account).state is RunState.RUNNING, "it stored its regions, and never came to its end"
+    assert reload(app, account).instance_count == 21
+    assert doctor(app)[0] == 0

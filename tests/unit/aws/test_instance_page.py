@@ -7,8 +7,9 @@ import pytest
 from botocore.model import ListShape, Shape, StructureShape
 
 from app.aws import instance_page
-from app.aws.instance_page import MAX_MARKS, PageError, RawInstance, Reservation, read_page
+from app.aws.instance_page import MAX_MARKS, PageError, RawInstance, read_page
 from app.aws.instance_xml import read_fields, read_instance
+from app.aws.records import Reservation
 from tests.fakes import ec2_corpus
 from tests.fakes.ec2_corpus import COMPACT, INSTANCE, PRETTY, Reserved, Style, everything, instance, page, tags
 

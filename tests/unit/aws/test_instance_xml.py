@@ -9,9 +9,10 @@ from botocore.parsers import create_parser
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.aws.instance_page import PageError, RawInstance, Reservation, read_page
+from app.aws.instance_page import PageError, RawInstance, read_page
 from app.aws.instance_xml import read_fields, read_instance
 from app.aws.kept_fields import KEPT, KEPT_WITHIN, READ
+from app.aws.records import Reservation
 from tests.fakes import ec2_corpus
 from tests.fakes.ec2_corpus import INSTANCE, OPERATION, PRETTY, Markup, Reserved, Style, everything, instance, page
 

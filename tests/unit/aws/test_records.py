@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.aws.instance_page import Reservation, read_page
+from app.aws.instance_page import read_page
 from app.aws.instance_xml import read_instance
 from app.aws.kept_fields import KEPT
-from app.aws.records import DERIVED, STATES, InstanceRecord, instance_record
+from app.aws.records import DERIVED, STATES, InstanceRecord, Reservation, instance_record
 from tests.fakes import ec2_corpus
 from tests.fakes.ec2_corpus import Reserved, instance, page
 
