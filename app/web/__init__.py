@@ -18,7 +18,7 @@ from app.web.views import (
     downtime,
     experiments,
     health,
-    instances,
+    instance,
     me,
     runs,
     system_logs,
@@ -34,7 +34,7 @@ BLUEPRINTS = tuple(
         account_events,
         account_permissions,
         runs,
-        instances,
+        instance,  # the blueprint of `instances`, with one instance's own page
         experiments,
         downtime,
         system_logs,

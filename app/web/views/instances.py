@@ -1,6 +1,5 @@
-"""Pages about instances: the list with its filters, one instance, authorizing."""
+"""Pages about instances: the list with its filters, authorizing. One instance's own page is in `instance`."""
 
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -8,17 +7,14 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
-from app.aws.formats import PARTITIONS
 from app.database import commits, db
 from app.errors import ConflictError, InvalidInputError, NotFoundError
-from app.models import Instance
 from app.models.types import AuthStatus, Role
 from app.services.instances import listing
 from app.services.instances.authorize import find_last_change, record_refusal, set_auth_status, undo_change
 from app.services.instances.filters import InstanceFilters, as_id
-from app.services.instances.freshness import find_freshness, stale_before
+from app.services.instances.freshness import find_freshness
 from app.services.instances.tallies import COUNTED, tally_instances, tally_types
-from app.services.instances.timeline import list_timeline
 from app.services.paging import COUNT_CAP, Page
 from app.web.access import current_viewer, requires, settings
 from app.web.addresses import local_path
@@ -70,30 +66,6 @@ def index() -> str:
         previous_url=page.previous and _address(filters, sort, cursor=page.previous),
         may_authorize=viewer.can(Role.ADMIN),
         here=request.full_path.rstrip("?"),
-        undo=session.pop("undo", None),
-    )
-
-
-@blueprint.get("/<int:instance_pk>")
-@requires(Role.CLIENT)
-def show(instance_pk: int) -> str:
-    instance = listing.get_instance(current_viewer(), instance_pk)
-    timeline = list_timeline(instance, request.args.get("cursor"))
-    here: dict[str, Any] = {"instance_pk": instance.id, "_anchor": "timeline"}
-    return render_template(
-        "instance/show.html",
-        instance=instance,
-        facts=instance.instance_metadata,
-        tags=sorted((instance.instance_metadata.get("Tags") or {}).items()),
-        scan=listing.find_region_scan(instance),
-        stale_before=stale_before(settings().discovery_interval_seconds),
-        timeline=timeline,
-        newer_url=timeline.previous and url_for("instances.show", cursor=timeline.previous, **here),
-        older_url=timeline.next and url_for("instances.show", cursor=timeline.next, **here),
-        console_url=_console_url(instance),
-        raw=json.dumps(instance.instance_metadata, indent=2, ensure_ascii=False, sort_keys=True),
-        may_authorize=current_viewer().can(Role.ADMIN),
-        here=request.path,
         undo=session.pop("undo", None),
     )
 
@@ -183,14 +155,3 @@ def _count_text(page: Page[Any]) -> str:
     if page.is_total_capped:
         return f"more than {COUNT_CAP:,} instances"
     return "1 instance" if page.total == 1 else f"{page.total:,} instances"
-
-
-def _console_url(instance: Instance) -> str | None:
-    """The instance in AWS's own console; None in partitions whose console's address is not known."""
-    host = PARTITIONS[instance.account.partition].console_host
-    if host is None:
-        return None
-    return (
-        f"https://{instance.region}.{host}/ec2/home?region={instance.region}"
-        f"#InstanceDetails:instanceId={instance.instance_id}"
-    )
