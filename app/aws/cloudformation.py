@@ -6,7 +6,7 @@ Everything put into them is checked by shape first, so that no value can add a s
 import json
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -17,25 +17,8 @@ from app.aws.formats import (
     PARTITIONS,
     REGION,
 )
+from app.aws.grants import ALL_GRANTS, DEFAULT_GRANTS, Grant, read_actions
 
-#: What an inventory needs, and no more.
-READ_ACTIONS = (
-    "ec2:DescribeRegions",
-    "ec2:DescribeInstances",
-    "ec2:DescribeInstanceStatus",
-    "ec2:DescribeInstanceTypes",
-    "ec2:DescribeSpotInstanceRequests",
-    "ec2:DescribeSpotPriceHistory",
-    "ec2:DescribeAvailabilityZones",
-)
-#: What later readings may ask for; GetSpotPlacementScores is not matched by Describe*.
-OPTIONAL_ACTIONS = (
-    "ec2:DescribeVolumes",
-    "ec2:DescribeImages",
-    "ec2:GetSpotPlacementScores",
-    "ce:GetCostAndUsage",
-    "savingsplans:DescribeSavingsPlans",
-)
 POLICY_VERSION = "2012-10-17"
 TEMPLATE_FILE_NAME = "spotkeeper-role.yaml"
 DEFAULT_STACK_NAME = "spotkeeper-access"
@@ -92,21 +75,18 @@ def trust_policy(
     }
 
 
-def permission_policy(partition: str = "aws", extra: Sequence[str] = ()) -> dict[str, Any]:
-    """What the role may do: reading only. `extra` takes names from OPTIONAL_ACTIONS and nothing else.
+def permission_policy(partition: str = "aws", grants: Collection[Grant] = DEFAULT_GRANTS) -> dict[str, Any]:
+    """What the role may do: reading only, by what its owner chose to allow.
 
     EC2's Describe actions know no resource but "*".
     """
-    if unknown := sorted(set(extra) - set(OPTIONAL_ACTIONS)):
-        raise ValueError(f"Not among the optional read actions: {', '.join(unknown)}.")
-    actions = [*READ_ACTIONS, *(action for action in OPTIONAL_ACTIONS if action in extra)]
-    return {"Version": POLICY_VERSION, "Statement": [read_statement(actions, partition)]}
+    return {"Version": POLICY_VERSION, "Statement": [read_statement(read_actions(grants), partition)]}
 
 
 def read_statement(actions: Sequence[str], partition: str = "aws") -> dict[str, Any]:
     """The statement of `permission_policy` for some of its actions: what to add where they lack."""
     _check(partition=partition)
-    if unknown := sorted(set(actions) - {*READ_ACTIONS, *OPTIONAL_ACTIONS}):
+    if unknown := sorted(set(actions) - set(read_actions(ALL_GRANTS))):
         raise ValueError(f"Not among the read actions: {', '.join(unknown)}.")
     return {"Sid": "SpotkeeperRead", "Effect": "Allow", "Action": list(actions), "Resource": "*"}
 
@@ -118,7 +98,7 @@ def role_template(
     *,
     partition: str = "aws",
     role_name: str = DEFAULT_ROLE_NAME,
-    extra: Sequence[str] = (),
+    grants: Collection[Grant] = DEFAULT_GRANTS,
 ) -> str:
     """The CloudFormation template as YAML text, with one parameter, ExternalId, and one output, RoleArn.
 
@@ -132,7 +112,7 @@ def role_template(
         raise ValueError("Not an External ID.")
     if not _ROLE_NAME.fullmatch(role_name):
         raise ValueError("Not a role name.")
-    statement = permission_policy(partition, extra)["Statement"][0]
+    statement = permission_policy(partition, grants)["Statement"][0]
     lines = [
         "AWSTemplateFormatVersion: '2010-09-09'",
         "Description: Lets Spotkeeper read the EC2 instances of this account. It can change nothing.",

@@ -13,7 +13,6 @@ from typing import Any
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
-from app.aws.cloudformation import READ_ACTIONS
 from app.aws.credentials import CredentialProvider
 from app.aws.errors import aws_faults
 from app.aws.meter import CallMeter
@@ -44,17 +43,18 @@ class Permission:
 def probe_permissions(
     provider: CredentialProvider,
     regions: Sequence[str],
+    actions: Sequence[str],
     *,
     threads: int,
     deadline: float,
     meter: CallMeter | None = None,
 ) -> Iterator[list[Permission]]:
-    """Every read action for each region, a region at a time as it is finished. A denial is never asked for twice.
+    """Each of EC2's actions in each region, a region at a time as it is finished. A denial is never asked for twice.
 
     Nothing is sent past `deadline` (of `time.monotonic`); what was not asked by then is told as unreachable.
     """
     with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="permissions") as pool:
-        futures = [pool.submit(_probe_region, provider, region, deadline, meter) for region in regions]
+        futures = [pool.submit(_probe_region, provider, region, actions, deadline, meter) for region in regions]
         try:
             for future in as_completed(futures):
                 yield future.result()
@@ -64,15 +64,15 @@ def probe_permissions(
 
 
 def _probe_region(
-    provider: CredentialProvider, region: str, deadline: float, meter: CallMeter | None
+    provider: CredentialProvider, region: str, actions: Sequence[str], deadline: float, meter: CallMeter | None
 ) -> list[Permission]:
     found: list[Permission] = []
     try:
         ec2 = client("ec2", provider.current(), region, call_seconds=SIGN_IN_SECONDS, deadline=deadline, meter=meter)
     except AwsFault as fault:
-        return [_told(region, action, fault) for action in READ_ACTIONS]
+        return [_told(region, action, fault) for action in actions]
     with closing(ec2):
-        for action in READ_ACTIONS:
+        for action in actions:
             last = found[-1] if found else None
             if last is not None and last.fault is not None and last.fault not in DENIALS:
                 found.append(Permission(region, action, last.fault, last.aws_code, last.message))

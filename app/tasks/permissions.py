@@ -5,7 +5,6 @@ import time
 from flask import current_app
 
 from app.aws import regions as aws_regions
-from app.aws.cloudformation import READ_ACTIONS
 from app.aws.credentials import CredentialProvider
 from app.aws.meter import CallMeter
 from app.aws.permissions import DENIALS, Permission, probe_permissions
@@ -14,7 +13,7 @@ from app.database import db
 from app.errors import AwsFault, FaultCode, NotFoundError
 from app.services.accounts.calls import budget_wait, record_calls
 from app.services.accounts.connection import Connection
-from app.services.accounts.permissions import known_regions, record_permissions
+from app.services.accounts.permissions import asked_actions, known_regions, record_permissions
 from app.services.runs import Lease, Outcome
 from app.tasks.accounts import begin
 
@@ -23,11 +22,12 @@ LONGEST_SECONDS = 120
 
 
 def check_permissions(lease: Lease) -> Outcome:
-    """Ask for every read action in every enabled region by a dry run, and note the answers."""
+    """Ask for each action that the owner allowed, in every enabled region by a dry run, and note the answers."""
     config: Config = current_app.extensions["spotkeeper"]
     account_pk = lease.require_account()
     regions = known_regions(account_pk)
-    wait = budget_wait(account_pk, config.aws_calls_per_hour, need=len(READ_ACTIONS) * max(len(regions), 1))
+    actions = asked_actions(account_pk)
+    wait = budget_wait(account_pk, config.aws_calls_per_hour, need=len(actions) * max(len(regions), 1))
     db.session.rollback()
     if wait is not None:
         return Outcome.again(in_seconds=wait.seconds, text=wait.text)
@@ -42,6 +42,7 @@ def check_permissions(lease: Lease) -> Outcome:
         probing = probe_permissions(
             provider,
             names,
+            actions,
             threads=config.region_threads,
             deadline=time.monotonic() + LONGEST_SECONDS,
             meter=meter,

@@ -9,12 +9,13 @@ import sqlalchemy as sa
 
 from app import bulk
 from app.aws import cloudformation
-from app.aws.cloudformation import READ_ACTIONS
+from app.aws.grants import ec2_actions
 from app.database import database_now, db, own_transaction, retry_transient
 from app.errors import ConflictError, FaultCode
 from app.models import Account, RegionPermission, RegionScan, Run, User
 from app.models.types import AccountHealth, AccountStatus, PermissionResult, RegionResult, RunKind
 from app.services import runs, system_logs
+from app.services.accounts.grants import grants_of
 
 if TYPE_CHECKING:  # the web process must not import boto3
     from app.aws.permissions import Permission
@@ -116,21 +117,28 @@ def list_permission_grid(account: Account) -> Grid:
             RegionScan.account_id == account.id, RegionScan.result == RegionResult.NOT_OPTED_IN
         )
     ).all()
+    actions = ec2_actions(grants_of(account))
+    # What is not wanted any more is not lacking, either.
+    known = [cell for cell in known if cell.action in actions]
     cells = {(cell.region, cell.action): cell for cell in known}
     asked = {cell.region for cell in known}
-    rows = [
-        RegionRow(region, True, [cells.get((region, action)) for action in READ_ACTIONS]) for region in sorted(asked)
-    ]
+    rows = [RegionRow(region, True, [cells.get((region, action)) for action in actions]) for region in sorted(asked)]
     if known:
         rows += [RegionRow(region, False) for region in sorted(set(closed) - asked)]
     return Grid(
         checked_at=account.permissions_checked_at,
-        actions=READ_ACTIONS,
+        actions=actions,
         rows=rows,
-        missing=_lacking(known, PermissionResult.DENIED_IAM, account.partition),
-        forbidden=_lacking(known, PermissionResult.DENIED_SCP, account.partition),
+        missing=_lacking(known, PermissionResult.DENIED_IAM, actions, account.partition),
+        forbidden=_lacking(known, PermissionResult.DENIED_SCP, actions, account.partition),
         unknown=sum(cell.result is PermissionResult.UNKNOWN for cell in known),
     )
+
+
+def asked_actions(account_pk: int) -> tuple[str, ...]:
+    """What a check asks for: no more than the account's owner chose to allow."""
+    account = db.session.get(Account, account_pk)
+    return ec2_actions(grants_of(account)) if account is not None else ()
 
 
 def known_regions(account_pk: int) -> list[str]:
@@ -193,9 +201,11 @@ def _enqueue_check(account_pk: int) -> None:
             runs.enqueue(RunKind.CHECK_PERMISSIONS, account=account, session=session)
 
 
-def _lacking(known: Sequence[RegionPermission], result: PermissionResult, partition: str) -> list[Lacking]:
+def _lacking(
+    known: Sequence[RegionPermission], result: PermissionResult, actions: Sequence[str], partition: str
+) -> list[Lacking]:
     lacking = []
-    for action in READ_ACTIONS:
+    for action in actions:
         cells = [cell for cell in known if cell.action == action and cell.result is result]
         if cells:
             statement = cloudformation.as_json(cloudformation.read_statement([action], partition))

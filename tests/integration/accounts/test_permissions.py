@@ -8,7 +8,8 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask, render_template
 
-from app.aws.cloudformation import READ_ACTIONS, permission_policy
+from app.aws.cloudformation import permission_policy
+from app.aws.grants import read_actions
 from app.aws.permissions import Permission
 from app.database import database_now, db
 from app.errors import ConflictError, FaultCode
@@ -28,6 +29,8 @@ from tests.conftest import SignIn
 from tests.factories import make_account, make_user
 from tests.integration.customers import AWS_ID, enter_by_role, make_role, name_role
 from tests.jobs import reload, run_jobs
+
+READ_ACTIONS = read_actions()
 
 HOME, AWAY, CLOSED = "us-east-1", "eu-west-1", "me-south-1"
 INSTANCES = "ec2:DescribeInstances"

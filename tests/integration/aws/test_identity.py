@@ -6,8 +6,8 @@ from contextlib import closing
 import pytest
 
 from app.aws import session
-from app.aws.cloudformation import READ_ACTIONS
 from app.aws.credentials import Credentials
+from app.aws.grants import read_actions
 from app.aws.identity import (
     assume_role,
     get_app_identity,
@@ -20,6 +20,8 @@ from app.aws.regions import list_regions
 from app.aws.session import app_client, client
 from app.errors import AwsFault, FaultCode
 from tests.fakes.rogue_aws import Answer, error, xml
+
+READ_ACTIONS = read_actions()
 
 ROLE = "arn:aws:iam::123456789012:role/SpotkeeperReadOnly"
 TEMPORARY_SECRET = "temporarySECRETtemporarySECRETtemporaryS"

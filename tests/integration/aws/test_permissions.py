@@ -2,12 +2,14 @@
 
 import time
 
-from app.aws.cloudformation import READ_ACTIONS
 from app.aws.credentials import FixedCredentials
+from app.aws.grants import read_actions
 from app.aws.meter import CallMeter
 from app.aws.permissions import Permission, probe_permissions
 from app.errors import FaultCode
 from tests.fakes.rogue_aws import Answer, error
+
+READ_ACTIONS = read_actions()
 
 ALLOWED = error("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412)
 DENIED = error("UnauthorizedOperation", "You are not authorized to perform this operation.", 403)
@@ -16,7 +18,7 @@ FORBIDDEN = error("UnauthorizedOperation", "... with an explicit deny in a servi
 
 def probe(tenant, *regions, seconds=30.0, meter=None):
     found = probe_permissions(
-        FixedCredentials(tenant), regions, threads=4, deadline=time.monotonic() + seconds, meter=meter
+        FixedCredentials(tenant), regions, READ_ACTIONS, threads=4, deadline=time.monotonic() + seconds, meter=meter
     )
     return {(permission.region, permission.action): permission for told in found for permission in told}
 

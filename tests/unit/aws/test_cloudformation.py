@@ -8,8 +8,6 @@ import pytest
 import yaml
 
 from app.aws.cloudformation import (
-    OPTIONAL_ACTIONS,
-    READ_ACTIONS,
     as_json,
     cli_command,
     permission_policy,
@@ -19,6 +17,8 @@ from app.aws.cloudformation import (
     trust_policy,
 )
 from app.aws.formats import PARTITIONS
+from app.aws.grants import ALL_GRANTS, INVENTORY_ACTIONS, Grant, ec2_actions, parse_grants, read_actions
+from app.aws.terraform import role_configuration
 
 EXTERNAL_ID = "0123456789abcdef0123456789abcdef"
 SESSION = "arn:aws:sts::111122223333:assumed-role/spotkeeper-app/i-0abc"
@@ -85,18 +85,32 @@ class TestTrust:
 
 class TestPermissions:
     def test_it_can_only_read(self):
-        (statement,) = permission_policy(extra=OPTIONAL_ACTIONS)["Statement"]
-        assert statement["Action"] == [*READ_ACTIONS, *OPTIONAL_ACTIONS]
+        (statement,) = permission_policy(grants=ALL_GRANTS)["Statement"]
         verbs = {action.split(":")[1] for action in statement["Action"]}
         assert all(verb.startswith(("Describe", "Get", "List")) for verb in verbs)
         assert not any("*" in action for action in statement["Action"])
 
-    def test_nothing_else_can_be_asked_for(self):
-        with pytest.raises(ValueError, match="ec2:TerminateInstances"):
-            permission_policy(extra=["ec2:TerminateInstances"])
+    @pytest.mark.parametrize(
+        ("grants", "more"),
+        [
+            ((), []),
+            ((Grant.PRICES,), ["ec2:DescribeSpotPriceHistory"]),
+            ((Grant.EVENTS,), []),
+            ((Grant.ORGANIZATION, Grant.PRICES), ["ec2:DescribeSpotPriceHistory", "organizations:ListAccounts"]),
+        ],
+    )
+    def test_it_follows_the_owner_s_choice(self, grants, more):
+        (statement,) = permission_policy(grants=grants)["Statement"]
+        assert statement["Action"] == [*INVENTORY_ACTIONS, *more]
+
+    def test_only_ec2_is_asked_in_each_region(self):
+        assert ec2_actions(ALL_GRANTS) == read_actions([Grant.PRICES])
+
+    def test_what_is_not_known_cannot_be_granted(self):
+        assert parse_grants(["prices", "ec2:TerminateInstances", "everything"]) == {Grant.PRICES}
 
     def test_it_fits_a_session_policy(self):
-        assert len(as_json(permission_policy(extra=OPTIONAL_ACTIONS), indent=None)) <= 2048
+        assert len(as_json(permission_policy(grants=ALL_GRANTS), indent=None)) <= 2048
 
 
 class TestTemplate:
@@ -109,6 +123,11 @@ class TestTemplate:
         )
         assert trust == trust_policy("111122223333", SESSION, EXTERNAL_ID)
         assert role["Policies"][0]["PolicyDocument"] == permission_policy()
+
+    def test_it_follows_the_owner_s_choice(self):
+        for grants in ((), ALL_GRANTS):
+            role = read(role_template("111122223333", None, EXTERNAL_ID, grants=grants))["Resources"]["Role"]
+            assert role["Properties"]["Policies"][0]["PolicyDocument"] == permission_policy(grants=grants)
 
     def test_it_asks_for_one_thing_and_tells_one(self):
         template = read(role_template("111122223333", SESSION))
@@ -137,6 +156,20 @@ class TestTemplate:
     def test_no_name_can_add_a_line(self, name):
         with pytest.raises(ValueError):
             role_template("111122223333", None, EXTERNAL_ID, role_name=name)
+
+
+class TestTerraform:
+    def test_it_says_the_same_as_the_policies(self):
+        trust, permissions = trust_policy("111122223333", SESSION, EXTERNAL_ID), permission_policy(grants=ALL_GRANTS)
+        text = role_configuration("SpotkeeperReadOnly", trust, permissions)
+        found = [json.loads(part.split("\n}\n", 1)[0].rpartition(")")[0]) for part in text.split("jsonencode(")[1:]]
+        assert found == [trust, permissions]
+        assert 'name                 = "SpotkeeperReadOnly"' in text
+
+    def test_nothing_in_it_is_taken_for_a_template(self):
+        text = role_configuration("R", trust_policy("111122223333", SESSION, EXTERNAL_ID), permission_policy())
+        assert "${" not in text
+        assert "%{" not in text
 
 
 class TestLinks:
