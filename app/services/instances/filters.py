@@ -1,8 +1,10 @@
-"""What the list of instances can be narrowed to: read from an address, and written into one."""
+"""What the list of instances can be narrowed to: the values of each filter, and the conditions that they become."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass, field, fields, replace
+from itertools import groupby
+from typing import Any, Self
 
 import sqlalchemy as sa
 
@@ -15,17 +17,21 @@ LAST = "\U0010ffff"
 #: Longer values can match nothing that is stored.
 MAX_LENGTH = 300
 MAX_VALUES = 50
-MAX_SEARCHES = 3
 MAX_SPLITS = 4
 MAX_ID = 2**63 - 1
 
+#: In an address, and in the search box, this before a filter's name leaves out what the filter finds.
+NOT = "-"
+
+_ADDRESS = re.compile(r"[0-9.]+")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InstanceFilters:
-    """Within a field any of the values may match; every field that has values must."""
+class Criteria:
+    """Values by filter, as text: an address may hold anything."""
 
     account: tuple[str, ...] = ()
-    """`accounts.id`, as text: an address may hold anything."""
+    """`accounts.id`."""
     region: tuple[str, ...] = ()
     state: tuple[str, ...] = ()
     lifecycle: tuple[str, ...] = ()
@@ -34,58 +40,96 @@ class InstanceFilters:
     tag: tuple[str, ...] = ()
     """`key=value`, or a key alone."""
     q: tuple[str, ...] = ()
-    """The search box: ids, names, addresses and tag values, whole or by their beginning."""
+    """Ids, names and addresses, whole or by their beginning."""
 
     @classmethod
-    def parse(cls, params: Mapping[str, Sequence[str]]) -> "InstanceFilters":
-        """Take the known names; what is empty, too long or not text that a database takes is left out."""
-        return cls(**{field.name: tuple(_clean(params.get(field.name, ()))) for field in fields(cls)})
+    def names(cls) -> tuple[str, ...]:
+        return tuple(each.name for each in fields(Criteria))
 
     def pairs(self) -> Iterator[tuple[str, str]]:
         """Every filter as (name, value), in the order of the page."""
-        for field in fields(self):
-            for value in getattr(self, field.name):
-                yield field.name, value
+        for name in self.names():
+            for value in getattr(self, name):
+                yield name, value
 
-    def without(self, name: str, value: str) -> "InstanceFilters":
+    def without(self, name: str, value: str) -> Self:
         """The same without one value."""
         return replace(self, **{name: tuple(item for item in getattr(self, name) if item != value)})
 
-    def to_params(self) -> dict[str, list[str]]:
-        """For `url_for`: only the names that have values."""
-        return {field.name: list(getattr(self, field.name)) for field in fields(self) if getattr(self, field.name)}
+    def adding(self, name: str, *values: str) -> Self:
+        """The same with more values; those that it has already are not doubled."""
+        return replace(self, **{name: tuple(dict.fromkeys((*getattr(self, name), *values)))})
 
     def __bool__(self) -> bool:
         return any(True for _ in self.pairs())
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceFilters(Criteria):
+    """Within a filter any of its values may match, every filter that has values must, and nothing excluded may.
+
+    Tags with different keys, and words searched for, must all match.
+    """
+
+    excluded: Criteria = field(default_factory=Criteria)
+
+    @classmethod
+    def parse(cls, params: Mapping[str, Sequence[str]]) -> "InstanceFilters":
+        """Take the known names; what is empty, too long or not text that a database takes is left out."""
+
+        def read(prefix: str) -> dict[str, tuple[str, ...]]:
+            return {name: tuple(_clean(params.get(prefix + name, ()))) for name in cls.names()}
+
+        return cls(**read(""), excluded=Criteria(**read(NOT)))
+
+    def to_params(self) -> dict[str, list[str]]:
+        """For an address: only the names that have values."""
+        found: dict[str, list[str]] = {}
+        for prefix, criteria in (("", self), (NOT, self.excluded)):
+            for name, value in criteria.pairs():
+                found.setdefault(prefix + name, []).append(value)
+        return found
+
+    def __bool__(self) -> bool:
+        return Criteria.__bool__(self) or bool(self.excluded)
+
     def narrow(self, query: Any) -> Any:
-        """The query on `instances` with these conditions, each of them served by an index."""
-        if self.account:
-            query = query.where(Instance.account_id.in_([id_ for id_ in map(as_id, self.account) if id_ is not None]))
-        for column, values in (
-            (Instance.region, self.region),
-            (Instance.state, self.state),
-            (Instance.lifecycle, self.lifecycle),
-            (Instance.instance_type, self.type),
-        ):
-            if values:
-                query = query.where(column.in_(values))
-        if self.auth_status:
-            known = [status for status in AuthStatus if status.value in self.auth_status]
-            query = query.where(Instance.auth_status.in_(known))
-        if self.tag:
-            carriers = sa.select(InstanceTag.instance_pk).where(sa.or_(*map(has_tag, self.tag)))
-            query = query.where(Instance.id.in_(carriers))
-        for text in self.q[:MAX_SEARCHES]:
-            hits = search(text).subquery()
-            query = query.join(hits, hits.c.id == Instance.id)
-        return query
+        """The query on `instances` with these conditions."""
+        return query.where(*_conditions(self), *(sa.not_(each) for each in _conditions(self.excluded, joined=False)))
+
+
+def _conditions(criteria: Criteria, *, joined: bool = True) -> Iterator[sa.ColumnElement[bool]]:
+    """One for each filter that has values; where they are not `joined`, for each tag and word by itself."""
+    if criteria.account:
+        ids = [id_ for id_ in map(as_id, criteria.account) if id_ is not None]
+        yield Instance.account_id.in_(ids)
+    for column, values in (
+        (Instance.region, criteria.region),
+        (Instance.state, criteria.state),
+        (Instance.lifecycle, criteria.lifecycle),
+        (Instance.instance_type, criteria.type),
+    ):
+        if values:
+            yield column.in_(values)
+    if criteria.auth_status:
+        yield Instance.auth_status.in_([each for each in AuthStatus if each.value in criteria.auth_status])
+    tags = groupby(sorted(criteria.tag), tag_key) if joined else ((each, [each]) for each in criteria.tag)
+    for _, alike in tags:
+        carriers = sa.select(InstanceTag.instance_pk).where(sa.or_(*map(has_tag, alike)))
+        yield Instance.id.in_(carriers)
+    for text in criteria.q:
+        yield search(text)
 
 
 def as_id(text: str) -> int | None:
     """A row's id; None for what cannot be one."""
     is_number = text.isascii() and text.isdigit() and len(text) < 20
     return int(text) if is_number and int(text) <= MAX_ID else None
+
+
+def tag_key(text: str) -> str:
+    """What stands before the first `=`."""
+    return text.partition("=")[0]
 
 
 def has_tag(text: str) -> sa.ColumnElement[bool]:
@@ -95,24 +139,18 @@ def has_tag(text: str) -> sa.ColumnElement[bool]:
     return sa.or_(InstanceTag.key == text, *exact)
 
 
-def search(text: str) -> sa.CompoundSelect[int]:
-    """Ids of the instances whose id, name, address or tag value begins so, or that have the whole `key=value`.
-
-    A union to be joined: each part reads a range of its own index. As one condition with OR no database uses them all.
-    """
-    parts = [
-        sa.select(Instance.id.label("id")).where(begins(column, value))
-        for column, value in (
-            (Instance.instance_id, text.lower()),
-            (Instance.name_key, text.casefold()),
-            (Instance.private_ip, text),
-            (Instance.public_ip, text),
-        )
-    ]
-    parts.append(sa.select(InstanceTag.instance_pk.label("id")).where(begins(InstanceTag.value, text)))
-    if "=" in text:
-        parts.append(sa.select(InstanceTag.instance_pk.label("id")).where(has_tag(text)))
-    return sa.union(*parts)
+def search(text: str) -> sa.ColumnElement[bool]:
+    """Whether an instance's name, id or address begins so; only those that can are asked."""
+    columns = [(Instance.name_key, text.casefold())]
+    if text.lower().startswith("i-"):
+        columns.append((Instance.instance_id, text.lower()))
+    if _ADDRESS.fullmatch(text):
+        columns += [(Instance.private_ip, text), (Instance.public_ip, text)]
+    if len(columns) == 1:
+        return begins(*columns[0])
+    # A union, each part of which reads a range of its own index: as one OR no database uses them all.
+    found = sa.union(*(sa.select(Instance.id).where(begins(column, value)) for column, value in columns))
+    return Instance.id.in_(found)
 
 
 def begins(column: Any, text: str) -> sa.ColumnElement[bool]:
@@ -120,11 +158,15 @@ def begins(column: Any, text: str) -> sa.ColumnElement[bool]:
     return sa.and_(column >= text, column < text + LAST)
 
 
+def is_storable(text: str) -> bool:
+    """Whether a database can be asked for it: no NUL, no half of a surrogate pair, not longer than any value."""
+    return len(text) <= MAX_LENGTH and "\0" not in text and not any("\ud800" <= each <= "\udfff" for each in text)
+
+
 def _clean(values: Sequence[str]) -> Iterator[str]:
     seen: set[str] = set()
     for value in values[:MAX_VALUES]:
         text = value.strip()
-        is_text = "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
-        if text and is_text and len(text) <= MAX_LENGTH and text not in seen:
+        if text and is_storable(text) and text not in seen:
             seen.add(text)
             yield text

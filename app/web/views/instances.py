@@ -1,6 +1,7 @@
 """Pages about instances: the list with its filters, authorizing. One instance's own page is in `instance`."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,8 +12,10 @@ from app.database import commits, db
 from app.errors import ConflictError, InvalidInputError, NotFoundError
 from app.models.types import AuthStatus, Role
 from app.services.instances import listing
+from app.services.instances.address import ListAddress
 from app.services.instances.authorize import find_last_change, record_refusal, set_auth_status, undo_change
-from app.services.instances.filters import InstanceFilters, as_id
+from app.services.instances.columns import DEFAULT_COLUMNS, SORTS, parse_sort
+from app.services.instances.filters import as_id
 from app.services.instances.freshness import find_freshness
 from app.services.instances.tallies import COUNTED, tally_instances, tally_types
 from app.services.paging import COUNT_CAP, Page
@@ -41,16 +44,20 @@ FILTER_NAMES = {
 @requires(Role.CLIENT)
 def index() -> str:
     viewer = current_viewer()
-    filters = InstanceFilters.parse(request.args.to_dict(flat=False))
-    sort = request.args.get("sort", listing.DEFAULT_SORT)
-    page = listing.list_instances(viewer, filters, sort=sort, cursor=request.args.get("cursor"))
+    address = ListAddress.parse(viewer, request.args.to_dict(flat=False))
+    filters, sort = address.filters, address.sort
+    page: Page[Any] = Page((), 0, False, None, None)
+    if not address.error:
+        columns = (*DEFAULT_COLUMNS, "private-ip", "public-ip", "seen")
+        page = listing.list_instances(viewer, filters, sort=sort, columns=columns, cursor=request.args.get("cursor"))
     accounts = listing.list_account_choices(viewer)
     tallies, types = tally_instances(viewer), tally_types(viewer)
     return render_template(
         "instance/index.html",
         page=page,
+        address=address,
         filters=filters,
-        chips=list(_chips(filters, dict(accounts), sort)),
+        chips=list(_chips(address, dict(accounts))),
         accounts=accounts,
         choices={
             name: [
@@ -61,9 +68,9 @@ def index() -> str:
         },
         freshness=find_freshness(viewer, filters, interval_seconds=settings().discovery_interval_seconds),
         count_text=_count_text(page),
-        sorts=dict(_sorts(filters, sort)),
-        next_url=page.next and _address(filters, sort, cursor=page.next),
-        previous_url=page.previous and _address(filters, sort, cursor=page.previous),
+        sorts=dict(_sorts(address)),
+        next_url=page.next and _url(address, cursor=page.next),
+        previous_url=page.previous and _url(address, cursor=page.previous),
         may_authorize=viewer.can(Role.ADMIN),
         here=request.full_path.rstrip("?"),
         undo=session.pop("undo", None),
@@ -127,28 +134,26 @@ def _back() -> ResponseReturnValue:
     return redirect(local_path(request.form.get("next", ""), url_for("instances.index")), 303)
 
 
-def _chips(filters: InstanceFilters, accounts: dict[int, str], sort: str) -> Iterator[dict[str, str]]:
-    for name, value in filters.pairs():
-        shown = accounts.get(as_id(value) or 0, value) if name == "account" else value
-        yield {
-            "label": f"{FILTER_NAMES[name]}: {shown}",
-            "remove_url": _address(filters.without(name, value), sort),
-        }
+def _chips(address: ListAddress, accounts: dict[int, str]) -> Iterator[dict[str, str]]:
+    for is_excluded, criteria in ((False, address.filters), (True, address.filters.excluded)):
+        for name, value in criteria.pairs():
+            shown = accounts.get(as_id(value) or 0, value) if name == "account" else value
+            yield {
+                "label": f"{FILTER_NAMES[name]}: {'not ' if is_excluded else ''}{shown}",
+                "remove_url": _url(address.without(name, value, is_excluded=is_excluded)),
+            }
 
 
-def _sorts(filters: InstanceFilters, sort: str) -> Iterator[tuple[str, tuple[str, str | None]]]:
+def _sorts(address: ListAddress) -> Iterator[tuple[str, tuple[str, str | None]]]:
     """For each sort the address that sorts by it, or turns it round, and the direction it has now."""
-    current, is_descending = listing.parse_sort(sort)
-    for name in listing.SORTS:
+    current, is_descending = parse_sort(address.sort)
+    for name in SORTS:
         direction = None if name != current else "desc" if is_descending else "asc"
-        yield name, (_address(filters, f"-{name}" if direction == "asc" else name), direction)
+        yield name, (_url(replace(address, sort=f"-{name}" if direction == "asc" else name)), direction)
 
 
-def _address(filters: InstanceFilters, sort: str, **more: str) -> str:
-    params: dict[str, Any] = {**filters.to_params(), **more}
-    if sort != listing.DEFAULT_SORT:
-        params["sort"] = sort
-    return url_for("instances.index", **params)
+def _url(address: ListAddress, **more: str) -> str:
+    return url_for("instances.index", **address.to_params(), **more)  # type: ignore[arg-type]
 
 
 def _count_text(page: Page[Any]) -> str:

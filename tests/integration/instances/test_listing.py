@@ -14,6 +14,7 @@ from app.models import Instance, InstanceTag, User
 from app.models.types import AccountStatus, AuthStatus, RegionResult, Role
 from app.services import paging
 from app.services.instances import listing
+from app.services.instances.columns import SORTS
 from app.services.instances.filters import InstanceFilters
 from app.services.instances.freshness import find_freshness
 from app.services.instances.tallies import KINDS, tally_instances
@@ -43,6 +44,8 @@ def fleet(any_database: Flask) -> Flask:
                 auth_status=dice.choice(list(AuthStatus)),
                 private_ip=f"10.0.{index % 3}.{index}",
                 first_seen_at=datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=index // 3),
+                # Three at a moment, and AWS does not say of every third when it was.
+                launched_at=datetime(2026, 1, 1, tzinfo=UTC) - timedelta(hours=index // 6) if index % 3 else None,
             )
             team = dice.choice(("data", "Data", "web"))
             db.session.add(InstanceTag(instance_pk=instance.id, key="team", value=team))
@@ -77,28 +80,35 @@ def visible(name: str) -> list[Instance]:
 
 class TestOrders:
     @pytest.mark.parametrize("falling", [False, True])
-    @pytest.mark.parametrize("name", listing.SORTS)
+    @pytest.mark.parametrize("name", SORTS)
     def test_every_page_of_every_order_is_that_of_a_plain_sort(self, fleet: Flask, name: str, falling: bool) -> None:
         with fleet.app_context():
-            key = listing.SORTS[name].key
-            # Code points, as ExactText compares; bytes in UTF-8 have the same order.
-            expected = sorted(visible("owner"), key=lambda row: (getattr(row, key), row.id), reverse=falling)
+            key = SORTS[name].key
+            # Code points, as ExactText compares; bytes in UTF-8 have the same order. What is not known comes last.
+            rows = visible("owner")
+            known = [row for row in rows if getattr(row, key) is not None]
+            unknown = [row for row in rows if getattr(row, key) is None]
+            expected = sorted(known, key=lambda row: (getattr(row, key), row.id), reverse=falling)
+            expected += sorted(unknown, key=lambda row: row.id, reverse=falling)
             found = walk("owner", InstanceFilters(), f"-{name}" if falling else name)
             assert found == [row.id for row in expected]
 
-    def test_going_back_shows_the_same_pages(self, fleet: Flask) -> None:
+    @pytest.mark.parametrize("sort", ["name", "launched", "-launched"])
+    def test_going_back_shows_the_same_pages(self, fleet: Flask, sort: str) -> None:
         with fleet.app_context():
             pages: list[list[int]] = []
             cursor = None
             while True:
-                page = listing.list_instances(viewer("owner"), InstanceFilters(), cursor=cursor, size=SIZE)
+                page = listing.list_instances(viewer("owner"), InstanceFilters(), sort=sort, cursor=cursor, size=SIZE)
                 pages.append([row.id for row in page.items])
                 if page.next is None:
                     break
                 cursor = page.next
             assert len(pages) == 8
             for expected in reversed(pages[:-1]):
-                page = listing.list_instances(viewer("owner"), InstanceFilters(), cursor=page.previous, size=SIZE)
+                page = listing.list_instances(
+                    viewer("owner"), InstanceFilters(), sort=sort, cursor=page.previous, size=SIZE
+                )
                 assert [row.id for row in page.items] == expected
             assert page.previous is None
 
@@ -131,7 +141,6 @@ EXPECTATIONS: list[tuple[dict[str, tuple[str, ...]], Any]] = [
     ({"tag": ("team=Data",)}, lambda row: row.id in TEAM["Data"]),
     ({"tag": ("team",)}, lambda row: True),
     ({"tag": ("nothing",)}, lambda row: False),
-    ({"q": ("team=data",)}, lambda row: row.id in TEAM["data"]),
     ({"account": ("1",)}, lambda row: False),
     ({"account": ("9" * 30,)}, lambda row: False),
 ]
