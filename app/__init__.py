@@ -12,7 +12,7 @@ from app.cli import register_commands
 from app.config import Config
 from app.crypto import keyring
 from app.database import Base, db, engine_options, prepare_engine
-from app.extensions import csrf, login_manager, migrate
+from app.extensions import LateMigrate, csrf, login_manager
 from app.services.system_log_handler import configure_logging
 from app.tasks.doorbell import configure_doorbell
 from app.web import register_pages
@@ -38,7 +38,7 @@ def create_app(config: Config | None = None) -> Flask:
 
     keyring.load(config.encryption_keys)
     db.init_app(app)
-    migrate.init_app(app, db, directory=os.fspath(MIGRATIONS))
+    LateMigrate(app, db, directory=os.fspath(MIGRATIONS))
     login_manager.init_app(app)
     csrf.init_app(app)
     with app.app_context():

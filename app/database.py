@@ -13,7 +13,6 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, ParamSpec, TypeVar
 
-import pymysql
 import sqlalchemy as sa
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import event
@@ -244,6 +243,8 @@ def prepare_engine(engine: Engine) -> None:
         return
     patience = "patience_seconds"
     if engine.dialect.name == "mysql":
+        import pymysql  # as with psycopg, only where it is used
+
         # PyMySQL knows neither ER_CONSTRAINT_FAILED (MariaDB) nor ER_CHECK_CONSTRAINT_VIOLATED (MySQL).
         pymysql.err.error_map.update(dict.fromkeys((4025, 3819), pymysql.err.IntegrityError))
         patience = "_read_timeout"

@@ -20,6 +20,7 @@ from botocore.credentials import CredentialResolver
 from app.aws.credentials import Credentials
 from app.aws.formats import PARTITIONS
 from app.aws.meter import CallMeter
+from app.aws.service_models import shared_loader
 from app.aws.transport import Guard
 from app.errors import AwsFault, FaultCode
 
@@ -230,6 +231,7 @@ def _tenant_session() -> "Session":
             "credentials_file": nowhere,
         }
     )
+    session.register_component("data_loader", shared_loader())
     session.register_component("credential_provider", CredentialResolver(providers=[]))
     session.set_config_variable("sts_regional_endpoints", "regional")
     return session
@@ -240,6 +242,7 @@ def _app_session() -> "Session":
     fingerprint = hash(frozenset((name, value) for name, value in os.environ.items() if name.startswith("AWS_")))
     if fingerprint not in _app_sessions:
         session = botocore.session.Session()
+        session.register_component("data_loader", shared_loader())
         session.set_config_variable("sts_regional_endpoints", "regional")
         # The metadata service answers in milliseconds or is not there.
         session.set_config_variable("metadata_service_timeout", 1)

@@ -5,7 +5,6 @@ import secrets
 
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
-from zxcvbn import zxcvbn
 
 from app.errors import InvalidInputError
 
@@ -31,6 +30,8 @@ def check_new_password(password: str, *, about: tuple[str, ...] = ()) -> None:
         raise InvalidInputError(f"Use at least {SHORTEST} characters.", field="password")
     if len(password) > LONGEST:
         raise InvalidInputError(f"Use at most {LONGEST} characters.", field="password")
+    from zxcvbn import zxcvbn  # its lists of words take 12 MiB, which only those who set passwords need
+
     words = [part for text in about for part in (text, text.partition("@")[0]) if part]
     # Its time grows with the square of the length, and 64 characters settle the matter.
     verdict = zxcvbn(password[:64], user_inputs=[*words, "spotkeeper"])
