@@ -154,8 +154,7 @@ class Launcher:
             "web",
             [
                 *(sys.executable, "-m", "gunicorn", "wsgi:app"),
-                *("--bind", f"127.0.0.1:{port}", "--worker-class", "gthread", "--workers", "2", "--threads", "8"),
-                *("--graceful-timeout", "10"),
+                *("--bind", f"127.0.0.1:{port}", "--graceful-timeout", "10"),
             ],
             env,
         )

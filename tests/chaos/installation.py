@@ -120,7 +120,7 @@ class Installation:
         command = {
             "worker": [*flask, "worker", "--concurrency", "2"],
             "scheduler": [*flask, "scheduler", "--every", "0.5"],
-            "web": [*web, "--worker-class", "gthread", "--workers", "1", "--threads", "4"],
+            "web": [*web, "--workers", "1", "--threads", "4"],
         }[kind]
         return self.run([*prefix, *command], kind, **env)
 
