@@ -61,6 +61,7 @@ TABLE = {
     "GET dashboard.index": "? + + + + +",
     "GET instances.index": "? + + + + +",
     "GET instances.show": "? + 0 0 + +",
+    "GET instances.download": "? + 0 0 + +",
     "POST instances.authorize": "? - - - + +",
     "POST instances.undo": "? - - - + +",
     "GET experiments.index": "? + + + + +",

@@ -70,6 +70,7 @@ NOT_PAGES = {
     "accounts.progress",
     "accounts.template",
     "account_events.template",
+    "instances.download",
 }
 COLOR_RULES = ["color-contrast", "link-in-text-block"]
 VISITORS = ("anonymous", "client1", "client3", "admin", "superadmin")

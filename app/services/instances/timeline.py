@@ -71,13 +71,16 @@ class Moment:
     steps: Sequence[Step]
 
 
-def list_timeline(instance: Instance, cursor: str | None = None) -> Page[Moment]:
-    """The history of an instance, newest first; `total` counts changes. In at most four statements.
+def list_timeline(instance: Instance, cursor: str | None = None, *, field: str | None = None) -> Page[Moment]:
+    """The history of an instance, or of one field of it, newest first; `total` counts changes. In at most four
+    statements.
 
     Raises:
         InvalidInputError: the cursor is not one of ours.
     """
     matching = sa.select(InstanceChange.id).where(InstanceChange.instance_pk == instance.id)
+    if field is not None:
+        matching = matching.where(InstanceChange.field == field)
     shown = sa.select(InstanceChange, InstanceChange.id)
     page = fetch_page(
         matching, shown, Sort(InstanceChange.id, InstanceChange.id, is_descending=True), cursor, size=PAGE_LENGTH
