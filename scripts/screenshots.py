@@ -31,7 +31,7 @@ SLOW_REGIONS = ("eu-west-1", "us-west-2")
 #: File name, address ("account" stands for the page of the first active account, "progress" for the same while it is
 #: read), size, color scheme.
 PICTURES = (
-    ("dashboard", "/", WIDE, "light"),
+    ("overview", "/", WIDE, "light"),
     ("instances", "/instances", WIDE, "light"),
     ("instances-dark", "/instances", WIDE, "dark"),
     ("account", "account", WIDE, "light"),
@@ -164,7 +164,7 @@ def sign_in(browser: Browser, url: str, password: str) -> list[dict[str, object]
     page.get_by_label("Username").fill("client1")
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
-    page.get_by_role("heading", name="Dashboard").wait_for()
+    page.get_by_role("heading", name="Overview", level=1).wait_for()
     cookies = page.context.cookies()
     page.context.close()
     return [dict(cookie) for cookie in cookies]

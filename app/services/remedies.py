@@ -13,6 +13,12 @@ class Remedy:
     advice: str
     shows_trust_policy: bool = False
 
+    @property
+    def first_step(self) -> str:
+        """The advice's first sentence."""
+        first, _, rest = self.advice.partition(". ")
+        return f"{first}." if rest else first
+
 
 REMEDIES: dict[FaultCode, Remedy] = {
     FaultCode.ACCESS_DENIED: Remedy(

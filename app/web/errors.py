@@ -44,7 +44,7 @@ WORDS = {
     404: Words(
         "There is nothing here",
         "The address is wrong, or what it named is gone or not yours to see.",
-        "Check the address, or start from the dashboard.",
+        "Check the address, or start from the overview.",
     ),
     405: Words(
         "Not in this way",

@@ -26,7 +26,7 @@ class Item:
 
 #: Label, endpoint, icon, least role. The order is that of the page.
 PLACES = (
-    ("Dashboard", "dashboard.index", "layout-dashboard", Role.CLIENT),
+    ("Overview", "dashboard.index", "layout-dashboard", Role.CLIENT),
     ("Accounts", "accounts.index", "cloud", Role.CLIENT),
     ("Instances", "instances.index", "server-2", Role.CLIENT),
     ("Optimization", "experiments.index", "chart-line", Role.CLIENT),
@@ -60,7 +60,7 @@ def theme() -> str:
 
 
 def home_url() -> str:
-    """The dashboard, where signing in leads."""
+    """The overview, where signing in leads."""
     return url_for("dashboard.index") if "dashboard.index" in current_app.view_functions else "/"
 
 
