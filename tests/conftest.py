@@ -5,12 +5,10 @@ They are `User` objects, detached; `sign_in(client1)` gives a browser of that us
 """
 
 import gc
-import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +29,7 @@ from app.models.types import AccountStatus, Role
 from tests.client import PageClient
 from tests.factories import make_account, make_user
 
-pytest_plugins = [name for name in ("tests.databases", "tests.fakes.aws") if find_spec(name)]
+pytest_plugins = ["tests.skipping", "tests.databases", "tests.fakes.aws"]
 
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
 
@@ -52,28 +50,6 @@ def pytest_collection_finish() -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup() -> None:
     socket_allow_hosts(LOOPBACK, allow_unix_socket=True)
-
-
-_skipped: list[str] = []
-
-
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    if report.skipped and not hasattr(report, "wasxfail"):
-        _skipped.append(report.nodeid)
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    is_worker = hasattr(session.config, "workerinput")
-    if _skipped and os.environ.get("CI") == "true" and not is_worker and session.exitstatus == 0:
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    if _skipped and os.environ.get("CI") == "true":
-        terminalreporter.section("skipped although CI=true", red=True, bold=True)
-        for nodeid in _skipped:
-            terminalreporter.line(f"{nodeid}: start the service it needs; nothing may be skipped here", red=True)
 
 
 @pytest.fixture(autouse=True)

@@ -3,9 +3,10 @@
 import base64
 import dataclasses
 import hashlib
-import multiprocessing
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from app.config import Config, normalize_database_url, parse_encryption_keys
 from app.database import engine_options
 from app.errors import ConfigError
 
+ROOT = Path(__file__).parents[2]
 # The same in every process, because they are in the names of tests.
 KEY = base64.b64encode(hashlib.sha256(b"a key").digest()).decode()
 OTHER_KEY = base64.b64encode(hashlib.sha256(b"another key").digest()).decode()
@@ -129,12 +131,27 @@ class TestEncryptionKeys:
         assert (key_id, len(key)) == ("k1", 32)
 
 
-def _read_keys(
-    path: str, barrier: "multiprocessing.synchronize.Barrier", results: "multiprocessing.Queue[tuple[str, bytes]]"
-) -> None:
-    barrier.wait()
-    config = read(Path(path))
-    results.put((config.secret_key, config.encryption_keys[0][1]))
+#: Four processes let loose at once on each of twenty new folders, forked from one that has no threads.
+START_TOGETHER = """
+import os, sys
+from app.config import Config
+for number in range(20):
+    folder = os.path.join(sys.argv[1], str(number))
+    waiting, go = os.pipe()
+    children = []
+    for _ in range(4):
+        if child := os.fork():
+            children.append(child)
+            continue
+        os.close(go)
+        os.read(waiting, 1)
+        config = Config.from_environment({"INSTANCE_PATH": folder})
+        os.write(1, f"{number} {config.secret_key} {config.encryption_keys[0][1].hex()}\\n".encode())
+        os._exit(0)
+    os.close(go)
+    os.close(waiting)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * 4
+"""
 
 
 class TestEmbeddedKeys:
@@ -152,18 +169,14 @@ class TestEmbeddedKeys:
         assert first.encryption_keys != second.encryption_keys
 
     def test_processes_that_start_together_agree(self, tmp_path: Path) -> None:
-        context = multiprocessing.get_context("spawn")
-        for attempt in range(2):
-            barrier, results = context.Barrier(4), context.Queue()
-            folder = str(tmp_path / str(attempt))
-            workers = [context.Process(target=_read_keys, args=(folder, barrier, results)) for _ in range(4)]
-            for worker in workers:
-                worker.start()
-            found = {results.get(timeout=30) for _ in workers}
-            for worker in workers:
-                worker.join()
-            assert len(found) == 1
-            assert sorted(path.name for path in Path(folder).iterdir()) == ["encryption_keys", "secret_key"]
+        done = subprocess.run(
+            [sys.executable, "-c", START_TOGETHER, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        keys = [line.split() for line in done.stdout.splitlines()]
+        assert len(keys) == 20 * 4
+        assert len({tuple(each) for each in keys}) == 20, "the four of a folder have read the same"
+        for folder in tmp_path.iterdir():
+            assert sorted(path.name for path in folder.iterdir()) == ["encryption_keys", "secret_key"]
 
 
 class TestNumbersAndWords:

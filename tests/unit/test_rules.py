@@ -31,8 +31,8 @@ class TestSkipping:
     def test_it_fails_the_run_where_all_services_must_be_there(self, tmp_path: Path, ci: str, code: int) -> None:
         path = tmp_path / "test_it.py"
         path.write_text("import pytest\ndef test_it(): pytest.skip('no such service')\ndef test_other(): pass\n")
-        command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:cacheprovider", "-rs", str(path)]
-        environment = {**os.environ, "CI": ci, "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-m", "pytest", "-p", "tests.skipping", "-p", "no:cacheprovider", "-rs", str(path)]
+        environment = {**os.environ, "CI": ci, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
         result = subprocess.run(
             [*command, f"--rootdir={tmp_path}"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
         )

@@ -1,5 +1,6 @@
 """The simulated AWS as boto3 sees it: who is let in, and what may be done."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -181,37 +182,43 @@ class TestRegions:
 
 
 #: Prints how many instances were seeded, and a digest of all that the application could store of them.
-DIGEST = """
-import hashlib
+def digest(cloud, fleet):
+    """The number of instances, and all that could differ between two processes that made them, as one hash."""
+    found = [repr(fleet)]
+    for account in fleet.accounts:
+        for region in fleet.regions:
+            for made in cloud.instances(account.account_id, region):
+                facts = (made.id, made.private_ip, made.public_ip, made.launch_time, made.state, made._reason)
+                interface = made.nics[0]
+                disks = [(name, disk.volume_id, disk.attach_time) for name, disk in made.get_block_device_mapping]
+                tags = [(tag["key"], tag["value"]) for tag in made.get_tags()]
+                found.append(repr((facts, interface.id, interface.mac_address, interface.attach_time, disks, tags)))
+    return len(found) - 1, hashlib.sha256("|".join(found).encode()).hexdigest()
+
+
+ELSEWHERE = """
 from demo.aws.cloud import SimulatedAws
 from demo.aws.fleet import seed
+from tests.integration.demo.test_cloud import digest
 
 cloud = SimulatedAws()
-fleet = seed(cloud)
-found = [repr(fleet)]
-for account in fleet.accounts:
-    for region in fleet.regions:
-        for made in cloud.instances(account.account_id, region):
-            facts = (made.id, made.private_ip, made.public_ip, made.launch_time, made.state, made._reason)
-            interface = made.nics[0]
-            disks = [(name, disk.volume_id, disk.attach_time) for name, disk in made.get_block_device_mapping]
-            tags = [(tag["key"], tag["value"]) for tag in made.get_tags()]
-            found.append(repr((facts, interface.id, interface.mac_address, interface.attach_time, disks, tags)))
-print(len(found) - 1, hashlib.sha256("|".join(found).encode()).hexdigest())
+print(*digest(cloud, seed(cloud)))
 """
 
 
 class TestSeed:
-    def test_it_is_the_same_in_every_process(self):
-        def digest(hash_seed):
-            environment = {"PYTHONHASHSEED": hash_seed, "AWS_DEFAULT_REGION": "us-east-1"}
-            command = [sys.executable, "-c", DIGEST]
-            done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
-            return done.stdout.split()
-
-        first, second = digest("1"), digest("2")
-        assert first == second
-        assert int(first[0]) >= 420
+    def test_it_is_the_same_in_every_process(self, simulated_aws):
+        count, here = digest(simulated_aws, seed(simulated_aws))
+        assert count >= 420
+        done = subprocess.run(
+            [sys.executable, "-c", ELSEWHERE],
+            cwd=ROOT,
+            env={"PYTHONHASHSEED": "1", "AWS_DEFAULT_REGION": "us-east-1"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout.split() == [str(count), here]
 
     def test_another_process_is_told_the_same_fleet(self, aws_server, simulated_aws):
         fleet = seed(simulated_aws)

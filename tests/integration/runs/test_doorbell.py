@@ -183,20 +183,3 @@ class TestTheCommands:
                 if process.poll() is None:
                     os.killpg(process.pid, signal.SIGKILL)
                     process.communicate()
-
-
-class TestTheWebProcess:
-    def test_it_imports_neither_the_aws_client_nor_celery(self, config: Config) -> None:
-        program = (
-            "import sys, wsgi; "
-            "print(sorted({'boto3', 'botocore', 's3transfer', 'lxml', 'celery', 'kombu'} & set(sys.modules)))"
-        )
-        result = subprocess.run(
-            [sys.executable, "-c", program],
-            env=environment_of(config),
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert result.stdout.strip() == "[]"
