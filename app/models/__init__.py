@@ -5,9 +5,11 @@ from app.models.account_event import AccountEvent
 from app.models.account_lock import AccountLock
 from app.models.api_call import ApiCall
 from app.models.app_identity import AppIdentity
+from app.models.default_view import DefaultView
 from app.models.downtime import Downtime
 from app.models.ec2_event import Ec2Event
 from app.models.experiment import Experiment
+from app.models.export import Export
 from app.models.instance import Instance
 from app.models.instance_change import InstanceChange
 from app.models.instance_tag import InstanceTag
@@ -16,6 +18,7 @@ from app.models.instance_type_tally import InstanceTypeTally
 from app.models.region_permission import RegionPermission
 from app.models.region_scan import RegionScan
 from app.models.run import Run
+from app.models.saved_view import SavedView
 from app.models.sign_in_attempt import SignInAttempt
 from app.models.system_log import SystemLog
 from app.models.user import User
@@ -27,9 +30,11 @@ __all__ = [
     "AccountLock",
     "ApiCall",
     "AppIdentity",
+    "DefaultView",
     "Downtime",
     "Ec2Event",
     "Experiment",
+    "Export",
     "Instance",
     "InstanceChange",
     "InstanceTag",
@@ -38,6 +43,7 @@ __all__ = [
     "RegionPermission",
     "RegionScan",
     "Run",
+    "SavedView",
     "SignInAttempt",
     "SystemLog",
     "User",

@@ -143,3 +143,18 @@ class DowntimeCause(StrEnum):
     TERMINATED = "terminated"
     CAPACITY = "capacity"
     UNKNOWN = "unknown"
+
+
+class ExportFormat(StrEnum):
+    """A file that the list of instances can be taken away in."""
+
+    CSV = "csv"
+    JSON_LINES = "json_lines"
+    XLSX = "xlsx"
+
+
+class ExportState(StrEnum):
+    RUNNING = "running"
+    DONE = "done"
+    BROKEN = "broken"
+    """It was not sent to its end."""

@@ -68,12 +68,7 @@ def fetch_page(
     """
     at = _decode(cursor, sort) if cursor else None
     is_backward = at is not None and at.is_backward
-    rows: list[Any] = []
-    for conditions, order in _stretches(sort, at):
-        ids = matching.where(*conditions).order_by(*order).limit(size + 1 - len(rows)).subquery()
-        rows += db.session.execute(shown.join(ids, ids.c.id == sort.id_column).order_by(*order))
-        if len(rows) > size:
-            break
+    rows = _read(matching, shown, sort, at, size + 1)
     if at is not None and not rows:
         return fetch_page(matching, shown, sort, None, size=size, total=total)
     has_more = len(rows) > size
@@ -92,11 +87,38 @@ def fetch_page(
     )
 
 
+def walk(matching: Any, shown: Any, sort: Sort, *, size: int) -> Iterator[list[Any]]:
+    """All rows in order, `size` at a time; `matching` and `shown` are as for `fetch_page`.
+
+    No transaction is open while whoever asked works on a batch: it may take its time. In exchange a row whose place in
+    the order changes meanwhile may come twice, or not at all.
+    """
+    at: _Cursor | None = None
+    while True:
+        rows = _read(matching, shown, sort, at, size)
+        db.session.rollback()
+        if rows:
+            yield rows
+        if len(rows) < size:
+            return
+        at = _Cursor(False, getattr(rows[-1], sort.column.key), rows[-1].id)
+
+
 def count_capped(query: Any) -> tuple[int, bool]:
     """How many rows the query has, counting to COUNT_CAP, and whether there are more."""
     limited = query.order_by(None).limit(COUNT_CAP + 1).subquery()
     count = db.session.scalar(sa.select(sa.func.count()).select_from(limited)) or 0
     return min(count, COUNT_CAP), count > COUNT_CAP
+
+
+def _read(matching: Any, shown: Any, sort: Sort, at: _Cursor | None, limit: int) -> list[Any]:
+    rows: list[Any] = []
+    for conditions, order in _stretches(sort, at):
+        ids = matching.where(*conditions).order_by(*order).limit(limit - len(rows)).subquery()
+        rows += db.session.execute(shown.join(ids, ids.c.id == sort.id_column).order_by(*order))
+        if len(rows) == limit:
+            break
+    return rows
 
 
 def _stretches(sort: Sort, at: _Cursor | None) -> Iterator[tuple[list[sa.ColumnElement[bool]], Sequence[Any]]]:

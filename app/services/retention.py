@@ -1,12 +1,12 @@
-"""What is deleted when it is old, apart from log lines: finished runs, sessions nobody can use any more, changes of
-instances, and counts of calls."""
+"""What is deleted when it is old, apart from log lines: finished runs, sessions nobody can use any more, deleted
+views, exports, changes of instances, and counts of calls."""
 
 from datetime import datetime
 
 import sqlalchemy as sa
 
 from app.database import first_id_at, own_transaction, retry_transient
-from app.models import Account, ApiCall, Ec2Event, InstanceChange, Run, UserSession
+from app.models import Account, ApiCall, Ec2Event, Export, InstanceChange, Run, SavedView, UserSession
 from app.models.mixins import Identified
 from app.models.types import RunState
 
@@ -23,6 +23,16 @@ def prune_runs(*, older_than: datetime) -> int:
 def prune_sessions(*, older_than: datetime) -> int:
     """Delete the sessions that ended before then, in transactions of their own; returns how many."""
     return _delete(UserSession, UserSession.expires_at < older_than)
+
+
+def prune_views(*, older_than: datetime) -> int:
+    """Forget for good the views that were deleted before then, in transactions of their own; returns how many."""
+    return _delete(SavedView, SavedView.deleted_at < older_than)
+
+
+def prune_exports(*, older_than: datetime) -> int:
+    """Forget the exports of before then, in transactions of their own; returns how many. The audit log has them."""
+    return _delete(Export, Export.id < first_id_at(older_than))
 
 
 def prune_changes(*, older_than: datetime) -> int:

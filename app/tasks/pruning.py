@@ -7,7 +7,15 @@ from flask import current_app
 
 from app.config import Config
 from app.database import database_now, db
-from app.services.retention import prune_calls, prune_changes, prune_events, prune_runs, prune_sessions
+from app.services.retention import (
+    prune_calls,
+    prune_changes,
+    prune_events,
+    prune_exports,
+    prune_runs,
+    prune_sessions,
+    prune_views,
+)
 from app.services.runs import Lease, Outcome
 from app.services.sign_in import prune_attempts
 from app.services.system_logs import prune_logs
@@ -16,6 +24,8 @@ RUN_DAYS = 14
 SESSION_DAYS = 7
 ATTEMPT_DAYS = 1
 CALL_DAYS = 7
+VIEW_DAYS = 1
+EXPORT_DAYS = 30
 
 
 def prune(lease: Lease) -> Outcome:
@@ -29,6 +39,8 @@ def prune(lease: Lease) -> Outcome:
         "events": (prune_events, config.event_days),
         "runs": (prune_runs, RUN_DAYS),
         "sessions": (prune_sessions, SESSION_DAYS),
+        "views": (prune_views, VIEW_DAYS),
+        "exports": (prune_exports, EXPORT_DAYS),
         "calls": (prune_calls, CALL_DAYS),
         # Last, because it is part of the job's own transaction: no report can be written while that is open.
         "attempts": (prune_attempts, ATTEMPT_DAYS),

@@ -17,10 +17,12 @@ from app.web.views import (
     dashboard,
     downtime,
     experiments,
+    exports,
     health,
     instance,
     me,
     runs,
+    saved_views,
     system_logs,
     users,
 )
@@ -35,6 +37,8 @@ BLUEPRINTS = tuple(
         account_permissions,
         runs,
         instance,  # the blueprint of `instances`, with one instance's own page
+        exports,
+        saved_views,
         experiments,
         downtime,
         system_logs,

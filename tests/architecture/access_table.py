@@ -1,7 +1,7 @@
 """The one table of who may open what; `test_access.py` really requests every line of it.
 
 Columns: anonymous, client1, client2, client3, admin, superadmin. Objects in an address are client1's: its account and
-the instance in it, its session; `user_id` is client3.
+the instance in it, its session, its view; `user_id` is client3.
 
     +  may (the answer is a page, a redirect within the console, or a form that is sent back for its missing fields)
     ?  is asked to sign in (401, or a redirect to /sign-in)
@@ -64,6 +64,18 @@ TABLE = {
     "GET instances.download": "? + 0 0 + +",
     "POST instances.authorize": "? - - - + +",
     "POST instances.undo": "? - - - + +",
+    "GET exports.new": "? + + + + +",
+    "POST exports.create": "? + + + + +",
+    "GET exports.latest": "? + + + + +",
+    "GET saved_views.index": "? + + + + +",
+    "POST saved_views.create": "? + + + + +",
+    "POST saved_views.choose_default": "? + + + + +",
+    "GET saved_views.show": "? + 0 0 0 0",
+    "GET saved_views.edit": "? + 0 0 0 0",
+    "POST saved_views.update": "? + 0 0 0 0",
+    "POST saved_views.replace": "? + 0 0 0 0",
+    "POST saved_views.delete": "? + 0 0 0 0",
+    "POST saved_views.restore": "? + 0 0 0 0",
     "GET experiments.index": "? + + + + +",
     "GET downtime.index": "? + + + + +",
     # The installation's log: admins.

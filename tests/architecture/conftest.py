@@ -10,6 +10,7 @@ from app.database import db
 from app.models import Account, User
 from app.models.types import RunKind
 from app.services import runs
+from app.services.saved_views import save_view
 from tests.client import PageClient
 from tests.conftest import SignIn, browser
 from tests.factories import make_instance
@@ -44,10 +45,14 @@ class World:
             session, _ = start_session(people["client1"], lifetime_seconds=3600)
             db.session.commit()
             session_id = session.id
+        with app.app_context():
+            view_id = save_view(people["client1"], "Mine", "state=running").id
+            db.session.commit()
         self.objects: dict[str, Any] = {
             "account_pk": account.id,
             "instance_pk": instance_id,
             "session_id": session_id,
+            "view_id": view_id,
             "user_id": people["client3"].id,
             "run_id": run_id,
             "filename": "img/mark.svg",

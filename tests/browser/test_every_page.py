@@ -50,6 +50,9 @@ PAGES = {
         "/instances?q=nothing+like+it",
     ],
     "instances.show": ["/instances/{hostile}", "/instances/{missing}"],
+    "exports.new": ["/instances/export", "/instances/export?state=running&q=%22unclosed"],
+    "saved_views.index": ["/views"],
+    "saved_views.edit": ["/views/{view}/edit"],
     "experiments.index": ["/experiments"],
     "downtime.index": ["/downtime"],
     "system_logs.index": ["/system-logs", "/system-logs?component=tests&level=warning"],
@@ -71,6 +74,8 @@ NOT_PAGES = {
     "accounts.template",
     "account_events.template",
     "instances.download",
+    "exports.latest",
+    "saved_views.show",
 }
 COLOR_RULES = ["color-contrast", "link-in-text-block"]
 VISITORS = ("anonymous", "client1", "client3", "admin", "superadmin")
@@ -118,6 +123,7 @@ def addresses(world: Seeded, visitor: str) -> list[str]:
         **world.accounts,
         **world.instances,
         **world.runs,
+        **world.views,
         **{name: user.id for name, user in world.people.items()},
     }
     return [pattern.format(**names) for name in open_to for pattern in PAGES[name]]

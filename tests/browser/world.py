@@ -12,6 +12,7 @@ from app.models import Account, Downtime, Experiment, Instance, InstanceChange, 
 from app.models.types import ChangeKind, Decision, DowntimeCause, LogLevel, Role, RunKind, RunState
 from app.services import runs, system_logs
 from app.services.accounts import connect
+from app.services.saved_views import save_view
 from demo.aws.cloud import SimulatedAws
 from demo.aws.workloads import AWKWARD_TAGS
 from tests.factories import make_user
@@ -39,6 +40,7 @@ class Seeded:
     accounts: dict[str, int] = field(default_factory=dict)
     instances: dict[str, int] = field(default_factory=dict)
     runs: dict[str, int] = field(default_factory=dict)
+    views: dict[str, int] = field(default_factory=dict)
     odd_instances: list[int] = field(default_factory=list)
 
 
@@ -54,6 +56,7 @@ def seed(app: Flask, aws: SimulatedAws) -> Seeded:
             db.session.refresh(user)
         db.session.expunge_all()
     owner = world.people["client1"]
+    world.views = _save_views(app, world.people)
     world.accounts = _enter_accounts(app, aws, owner)
     _launch(aws, "111111111111")
     aws.deny_region("111111111111", "eu-west-1")
@@ -73,6 +76,14 @@ def _enter_accounts(app: Flask, aws: SimulatedAws, owner: User) -> dict[str, int
     accounts["gone"] = enter_by_keys(app, owner, gone, "444444444444")
     aws.revoke_keys(gone)
     return {name: account.id for name, account in accounts.items()}
+
+
+def _save_views(app: Flask, people: dict[str, User]) -> dict[str, int]:
+    with app.app_context():
+        view = save_view(people["client1"], HOSTILE[7][:80], "state=running")
+        save_view(people["admin"], HOSTILE[0], "auth_status=unauthorized", shared_with=Role.CLIENT)
+        db.session.commit()
+        return {"view": view.id}
 
 
 def _launch(aws: SimulatedAws, account_id: str) -> None:

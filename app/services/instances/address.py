@@ -7,6 +7,7 @@ acts on all that it shows, and for what is kept of it.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from urllib.parse import parse_qs, urlencode
 
 from app.errors import InvalidInputError
 from app.models import User
@@ -15,6 +16,9 @@ from app.services.instances.filters import InstanceFilters
 from app.services.instances.search import read_search, write_search
 
 Params = Mapping[str, Sequence[str]]
+
+#: More names than an address of ours ever has.
+MAX_FIELDS = 1000
 
 #: What nobody types and no page may hold: control characters, halves of surrogate pairs, what is no character.
 _UNTYPABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
@@ -57,6 +61,11 @@ class ListAddress:
             return replace(address, error=str(error))
         return replace(address, filters=filters, typed=write_search(filters))
 
+    @classmethod
+    def parse_query(cls, viewer: User, query: str) -> "ListAddress":
+        """Read what `to_query` wrote, or anything else that stood behind a question mark."""
+        return cls.parse(viewer, parse_qs(query, keep_blank_values=True, max_num_fields=MAX_FIELDS))
+
     def to_params(self) -> dict[str, list[str]]:
         """For `url_for`, hidden fields and what is stored; `parse` makes the same of it."""
         params = self.filters.to_params()
@@ -69,6 +78,10 @@ class ListAddress:
         if self.columns:
             params["column"] = list(self.columns)
         return params
+
+    def to_query(self) -> str:
+        """The part of an address behind the question mark."""
+        return urlencode(self.to_params(), doseq=True)
 
     def with_filters(self, filters: InstanceFilters) -> "ListAddress":
         """The same list with other filters."""

@@ -11,7 +11,7 @@ from app.errors import NotFoundError
 from app.models import Account, Instance, RegionScan, User
 from app.services.instances.columns import DEFAULT_COLUMNS, DEFAULT_SORT, SORTS, parse_sort, reads
 from app.services.instances.filters import InstanceFilters
-from app.services.paging import PAGE_SIZE, Page, Sort, fetch_page
+from app.services.paging import PAGE_SIZE, Page, Sort, count_capped, fetch_page
 from app.services.scope import in_visible_account, visible_accounts
 
 
@@ -33,6 +33,11 @@ def list_instances(
     matching = filters.narrow(sa.select(Instance.id)).where(in_visible_account(Instance.account_id, viewer))
     shown = sa.select(*reads(columns, name)).join(Account, Account.id == Instance.account_id)
     return fetch_page(matching, shown, Sort(SORTS[name], Instance.id, is_descending), cursor, size=size)
+
+
+def count_instances(viewer: User, filters: InstanceFilters) -> tuple[int, bool]:
+    """How many the viewer may see of those, counting to `paging.COUNT_CAP`, and whether there are more."""
+    return count_capped(filters.narrow(sa.select(Instance.id)).where(in_visible_account(Instance.account_id, viewer)))
 
 
 def list_account_choices(viewer: User) -> list[tuple[int, str]]:
