@@ -5,6 +5,9 @@ from app.models.account_event import AccountEvent
 from app.models.account_lock import AccountLock
 from app.models.api_call import ApiCall
 from app.models.app_identity import AppIdentity
+from app.models.authorization_rule import AuthorizationRule
+from app.models.authorization_rule_account import AuthorizationRuleAccount
+from app.models.authorization_rule_edit import AuthorizationRuleEdit
 from app.models.default_view import DefaultView
 from app.models.downtime import Downtime
 from app.models.ec2_event import Ec2Event
@@ -30,6 +33,9 @@ __all__ = [
     "AccountLock",
     "ApiCall",
     "AppIdentity",
+    "AuthorizationRule",
+    "AuthorizationRuleAccount",
+    "AuthorizationRuleEdit",
     "DefaultView",
     "Downtime",
     "Ec2Event",

@@ -6,11 +6,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.columns import ExactText, Json, UtcDateTime, enum_column
+from app.columns import BigInt, ExactText, Json, UtcDateTime, enum_column
 from app.database import Base
 from app.models.account import Account
 from app.models.mixins import Identified, Timestamped, utc_now
-from app.models.types import AuthStatus
+from app.models.types import AuthSource, AuthStatus
 from app.models.user import User
 
 #: Our own word for an instance that a complete reading of its region no longer shows.
@@ -38,6 +38,10 @@ class Instance(Identified, Timestamped, Base):
         sa.Index(None, "state", "id"),
         sa.Index(None, "auth_status", "id"),
         sa.Index(None, "first_seen_at", "id"),
+        # What a rule allows, account by account.
+        sa.Index(None, "auth_rule_id", "auth_source", "account_id", "id"),
+        sa.Index(None, "image_id"),
+        sa.Index(None, "subnet_id"),
         sa.Index(None, "private_ip"),
         sa.Index(None, "public_ip"),
     )
@@ -54,6 +58,18 @@ class Instance(Identified, Timestamped, Base):
     """`on-demand`, `spot`, or whatever else EC2 says."""
 
     auth_status: Mapped[AuthStatus] = mapped_column(enum_column(AuthStatus, "auth_status"))
+    auth_source: Mapped[AuthSource] = mapped_column(
+        enum_column(AuthSource, "auth_source"), default=AuthSource.NONE, server_default=AuthSource.NONE.value
+    )
+    """What the status rests on; a person's decision and the baseline stand whatever rules say."""
+
+    auth_rule_id: Mapped[int | None] = mapped_column(BigInt)
+    """The rule that allows it or, where the source is NONE, that did until it ended; as `authorization_rules.id`, which
+    are never deleted."""
+
+    auth_source_before: Mapped[AuthSource | None] = mapped_column(enum_column(AuthSource, "auth_source_before"))
+    """What it rested on before the last decision of a person: what undoing that goes back to."""
+
     auth_reason: Mapped[str] = mapped_column(sa.String(500), default="")
     auth_changed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     auth_changed_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("users.id", ondelete="SET NULL"), index=True)

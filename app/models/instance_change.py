@@ -26,6 +26,9 @@ class InstanceChange(Identified, Base):
     after: Mapped[Any] = mapped_column(Json, nullable=True)
     """Of tags and other maps only the keys that differ."""
 
+    note: Mapped[str | None] = mapped_column(sa.String(500))
+    """Why, where somebody or something decided it: of `auth_status` the reason as it stood then."""
+
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     """When we came to know of it."""
 

@@ -100,6 +100,38 @@ class AuthStatus(StrEnum):
     UNAUTHORIZED = "unauthorized"
 
 
+class AuthSource(StrEnum):
+    """What an instance's authorization rests on. Rules decide where it is RULE or NONE, and nowhere else."""
+
+    BASELINE = "baseline"
+    """It was there at the first complete discovery."""
+    RULE = "rule"
+    PERSON = "person"
+    """Somebody decided by hand, either way."""
+    NONE = "none"
+    """Nobody has allowed it, or the rule that did has ended."""
+
+
+class RuleState(StrEnum):
+    ACTIVE = "active"
+    PAUSED = "paused"
+    EXPIRED = "expired"
+    REMOVED = "removed"
+    """Kept for those who ask why something was allowed; it may be brought back."""
+
+
+class RuleAction(StrEnum):
+    """What was done to a rule."""
+
+    CREATED = "created"
+    EDITED = "edited"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    REMOVED = "removed"
+    RESTORED = "restored"
+    EXPIRED = "expired"
+
+
 class RunKind(StrEnum):
     """What a job does; each has a handler in tasks/."""
 
@@ -108,6 +140,7 @@ class RunKind(StrEnum):
     CHECK_PERMISSIONS = "check_permissions"
     CHECK_IDENTITY = "check_identity"
     POLL_EVENTS = "poll_events"
+    APPLY_RULES = "apply_rules"
     PRUNE = "prune"
 
 

@@ -17,6 +17,7 @@ HANDLERS: dict[RunKind, str] = {
     RunKind.CHECK_PERMISSIONS: "app.tasks.permissions:check_permissions",
     RunKind.CHECK_IDENTITY: "app.tasks.accounts:check_identity",
     RunKind.POLL_EVENTS: "app.tasks.events:poll_events",
+    RunKind.APPLY_RULES: "app.tasks.rules:apply_rules",
     RunKind.PRUNE: "app.tasks.pruning:prune",
 }
 

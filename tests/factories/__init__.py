@@ -10,7 +10,7 @@ from typing import Any
 
 from app.database import db
 from app.models import Account, Instance, User
-from app.models.types import AccountHealth, AccountStatus, AuthStatus, ConnectionMethod, Role
+from app.models.types import AccountHealth, AccountStatus, AuthSource, AuthStatus, ConnectionMethod, Role
 from app.services.instances.tallies import refresh_tallies
 from app.services.passwords import hash_password
 
@@ -58,13 +58,15 @@ def make_instance(account: Account, **values: Any) -> Instance:
     """A running, authorized, on-demand instance, unless told otherwise."""
     number = next(_numbers)
     name = values.pop("name", f"web-{number}")
+    status = values.get("auth_status", AuthStatus.AUTHORIZED)
     defaults: dict[str, Any] = {
         "account_id": account.id,
         "instance_id": f"i-{number:017x}",
         "instance_type": "m5.large",
         "state": "running",
         "lifecycle": "on-demand",
-        "auth_status": AuthStatus.AUTHORIZED,
+        "auth_status": status,
+        "auth_source": AuthSource.BASELINE if status is AuthStatus.AUTHORIZED else AuthSource.NONE,
         "region": "us-east-1",
         "availability_zone": "us-east-1a",
         "name": name,

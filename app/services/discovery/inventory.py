@@ -10,8 +10,9 @@ from app.bulk import Row, insert_rows, upsert_rows
 from app.database import database_now, db
 from app.models import Account, Instance, InstanceTag, RegionScan
 from app.models.instance import MISSING, TERMINATED
-from app.models.types import AuthStatus, ChangeKind
+from app.models.types import AuthSource, AuthStatus, ChangeKind
 from app.services.discovery import rows
+from app.services.discovery.arrivals import Arrivals
 from app.services.discovery.changes import Changes
 from app.services.discovery.intake import Intake, Taken
 from app.services.instances.history import note_changes
@@ -43,9 +44,11 @@ def store_region(account: Account, read: RegionRead, intake: Intake, *, run_id: 
     db.session.execute(sa.select(Account.id).where(Account.id == account.id).with_for_update())
     reason = AFTER_BASELINE if account.baseline_at else BEFORE_BASELINE
     added = changed = 0
+    arrivals = Arrivals(account, read.region, now, run_id)
     for batch in intake.spool.batches():
         due = _still_due(batch)
         _write(account.id, due, now, reason, run_id)
+        arrivals.decide((taken.instance_pk, taken.record) for taken in due)
         added += sum(taken.is_new for taken in due)
         changed += sum(not taken.is_new for taken in due)
     vanished = _mark_vanished(account.id, intake, now, run_id)
@@ -62,8 +65,18 @@ def authorize_baseline(account: Account) -> int:
     account.baseline_at = now
     result = db.session.execute(
         sa.update(Instance)
-        .where(Instance.account_id == account.id, Instance.auth_changed_at.is_(None))
-        .values(auth_status=AuthStatus.AUTHORIZED, auth_reason=BASELINE, auth_changed_at=now)
+        .where(
+            Instance.account_id == account.id,
+            Instance.auth_source == AuthSource.NONE,
+            # What a rule allowed until it ended is no part of what was there before anybody had an opinion.
+            Instance.auth_changed_at.is_(None),
+        )
+        .values(
+            auth_status=AuthStatus.AUTHORIZED,
+            auth_source=AuthSource.BASELINE,
+            auth_reason=BASELINE,
+            auth_changed_at=now,
+        )
         .execution_options(synchronize_session=False)
     )
     refresh_tallies(account.id)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from app.aws.records import InstanceRecord
 from app.bulk import Row
 from app.models import Instance, InstanceTag
-from app.models.types import AuthStatus
+from app.models.types import AuthSource, AuthStatus
 
 INSTANCES = cast("sa.Table", Instance.__table__)
 TAGS = cast("sa.Table", InstanceTag.__table__)
@@ -48,6 +48,7 @@ COLUMNS = (
     "missing_since",
     "updated_at",
     "auth_status",
+    "auth_source",
     "auth_reason",
     "first_seen_at",
     "created_at",
@@ -55,7 +56,7 @@ COLUMNS = (
 KEY = ("account_id", "instance_id")
 
 #: Written when an instance is first seen, never by a later reading.
-KEPT_COLUMNS = ("id", "first_seen_at", "created_at", "auth_status", "auth_reason")
+KEPT_COLUMNS = ("id", "first_seen_at", "created_at", "auth_status", "auth_source", "auth_reason")
 
 TAG_COLUMNS = ("instance_pk", "key", "value")
 
@@ -85,6 +86,7 @@ def instance_row(account_pk: int, instance_pk: int, record: InstanceRecord, now:
         None,
         now,
         AuthStatus.UNAUTHORIZED,
+        AuthSource.NONE,
         auth_reason,
         now,
         now,

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -9,9 +10,12 @@ from app.columns import UtcDateTime
 from app.database import database_now, db
 from app.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
 from app.models import Account, Instance, User
-from app.models.types import AuthStatus, LogLevel, Role
+from app.models.types import AuthSource, AuthStatus, ChangeKind, LogLevel, Role
 from app.services import system_logs
+from app.services.instances.history import note_changes
 from app.services.instances.tallies import refresh_tallies
+from app.services.rules.decide import DECIDED_BY_RULES
+from app.services.rules.stored import decide_stored
 from app.services.scope import visible_accounts
 
 MAX_AT_ONCE = 1000
@@ -22,34 +26,20 @@ def set_auth_status(viewer: User, instance_pks: Collection[int], status: AuthSta
     """Authorize the instances, or no longer; all of them or, if one is not the viewer's to see, none.
 
     Returns:
-        How many changed; those that had the status already keep who gave it, and why.
+        How many changed; those that had the status already, by the baseline or a person, keep who gave it, and why.
 
     Raises:
         ForbiddenError: the viewer is no admin.
         InvalidInputError: nothing was selected, too much, or no reason given.
         NotFoundError: one of them does not exist, or is not the viewer's to see.
     """
-    if not viewer.can(Role.ADMIN):
-        raise ForbiddenError("Only admins authorize instances.")
+    _check_admin(viewer)
     reason = reason.strip()
-    if not instance_pks:
-        raise InvalidInputError("Select at least one instance.", field="ids")
-    if len(instance_pks) > MAX_AT_ONCE:
-        raise InvalidInputError(f"Select at most {MAX_AT_ONCE:,} instances at once.", field="ids")
     if not reason:
         raise InvalidInputError("Say why: whoever looks at this later will want to know.", field="reason")
     if len(reason) > MAX_REASON:
         raise InvalidInputError(f"The reason has at most {MAX_REASON} characters.", field="reason")
-
-    wanted = sorted(set(instance_pks))
-    visible = db.session.scalars(
-        sa.select(Instance.id)
-        .join(Account, Account.id == Instance.account_id)
-        .where(Instance.id.in_(wanted), visible_accounts(viewer))
-    ).all()
-    if len(visible) != len(wanted):
-        raise NotFoundError("There is no such instance.")
-    return _change(viewer, wanted, status, reason)
+    return _change(viewer, _check(viewer, instance_pks), status, reason)
 
 
 def find_last_change(viewer: User) -> datetime | None:
@@ -71,15 +61,55 @@ def undo_change(viewer: User, changed_at: datetime) -> int:
         ForbiddenError: the viewer is no admin.
         ConflictError: nothing of that act stands any more.
     """
-    if not viewer.can(Role.ADMIN):
-        raise ForbiddenError("Only admins authorize instances.")
+    _check_admin(viewer)
     of_that_act = sa.and_(Instance.auth_changed_by_id == viewer.id, Instance.auth_changed_at == changed_at)
-    rows = db.session.execute(sa.select(Instance.id, Instance.auth_status).where(of_that_act)).all()
+    query = sa.select(Instance.id, Instance.account_id, Instance.auth_status, Instance.auth_source_before)
+    rows = db.session.execute(query.where(of_that_act)).all()
     if not rows:
         raise ConflictError("Somebody has changed it since, so there is nothing to undo.")
     done = rows[0].auth_status
     opposite = AuthStatus.UNAUTHORIZED if done is AuthStatus.AUTHORIZED else AuthStatus.AUTHORIZED
-    return _change(viewer, [row.id for row in rows], opposite, f"Undone: {done.value} by mistake")
+    reason = f"Undone: {done.value} by mistake"
+    _lock_accounts([row.id for row in rows])
+    now = database_now()
+    to_rules = [row for row in rows if row.auth_source_before in DECIDED_BY_RULES]
+    for account_pk in sorted({row.account_id for row in to_rules}):
+        own = [row.id for row in to_rules if row.account_id == account_pk]
+        decide_stored(account_pk, own, released_by=viewer.username)
+    for source in (AuthSource.PERSON, AuthSource.BASELINE):
+        own = [row for row in rows if (row.auth_source_before or AuthSource.PERSON) is source]
+        _write(
+            [row.id for row in own],
+            (Instance.auth_source_before, None),
+            (Instance.auth_source, source),
+            (Instance.auth_status, opposite),
+            (Instance.auth_reason, reason),
+            (Instance.auth_changed_at, now),
+            (Instance.auth_changed_by_id, viewer.id),
+        )
+        _tell(viewer, own, opposite, now, reason)
+    _audit(viewer, [row.id for row in rows], f"instances {opposite.value}: {len(rows)}, undone", reason)
+    return len(rows)
+
+
+def let_rules_decide(viewer: User, instance_pks: Collection[int]) -> int:
+    """Take back what a person, or the baseline, has decided of these instances: from here on the rules do, at once.
+
+    Returns:
+        How many are authorized afterwards.
+
+    Raises:
+        ForbiddenError, InvalidInputError, NotFoundError: as `set_auth_status`.
+    """
+    wanted = _check(viewer, instance_pks)
+    _lock_accounts(wanted)
+    owners = db.session.execute(sa.select(Instance.account_id, Instance.id).where(Instance.id.in_(wanted))).all()
+    for account_pk in sorted({row.account_id for row in owners}):
+        own = [row.id for row in owners if row.account_id == account_pk]
+        decide_stored(account_pk, own, released_by=viewer.username)
+    _audit(viewer, wanted, f"instances left to the rules: {len(wanted)}", "")
+    allowed = sa.select(sa.func.count()).where(Instance.id.in_(wanted), Instance.auth_status == AuthStatus.AUTHORIZED)
+    return db.session.scalar(allowed) or 0
 
 
 def record_refusal(viewer: User, instance_pks: Collection[int]) -> None:
@@ -93,32 +123,77 @@ def record_refusal(viewer: User, instance_pks: Collection[int]) -> None:
     )
 
 
-def _change(viewer: User, instance_pks: Sequence[int], status: AuthStatus, reason: str) -> int:
-    # The accounts first, as discoveries and events do: two orders would be a deadlock.
-    owners = sa.select(Instance.account_id).where(Instance.id.in_(instance_pks))
-    accounts = db.session.scalars(
-        sa.select(Account.id).where(Account.id.in_(owners)).order_by(Account.id).with_for_update()
+def _check_admin(viewer: User) -> None:
+    if not viewer.can(Role.ADMIN):
+        raise ForbiddenError("Only admins authorize instances.")
+
+
+def _check(viewer: User, instance_pks: Collection[int]) -> list[int]:
+    """The instances' ids in order, all of them there and the viewer's to see."""
+    _check_admin(viewer)
+    if not instance_pks:
+        raise InvalidInputError("Select at least one instance.", field="ids")
+    if len(instance_pks) > MAX_AT_ONCE:
+        raise InvalidInputError(f"Select at most {MAX_AT_ONCE:,} instances at once.", field="ids")
+    wanted = sorted(set(instance_pks))
+    visible = db.session.scalars(
+        sa.select(Instance.id)
+        .join(Account, Account.id == Instance.account_id)
+        .where(Instance.id.in_(wanted), visible_accounts(viewer))
     ).all()
-    result = db.session.execute(
-        sa.update(Instance)
-        .where(Instance.id.in_(instance_pks), Instance.auth_status != status)
-        .values(
-            auth_status=status,
-            auth_reason=reason,
-            auth_changed_at=database_now(),
-            auth_changed_by_id=viewer.id,
+    if len(visible) != len(wanted):
+        raise NotFoundError("There is no such instance.")
+    return wanted
+
+
+def _audit(viewer: User, instance_pks: Sequence[int], message: str, reason: str) -> None:
+    system_logs.record("audit", message, user=viewer, reason=reason, instances=list(instance_pks))
+
+
+def _change(viewer: User, instance_pks: Sequence[int], status: AuthStatus, reason: str) -> int:
+    _lock_accounts(instance_pks)
+    # What rests on a rule, or on nothing, becomes a decision that stands whatever rules say.
+    query = sa.select(Instance.id, Instance.account_id, Instance.auth_status).where(
+        Instance.id.in_(instance_pks),
+        sa.or_(Instance.auth_status != status, Instance.auth_source.in_(DECIDED_BY_RULES)),
+    )
+    due = db.session.execute(query).all()
+    now = database_now()
+    _write(
+        [row.id for row in due],
+        # In this order: MariaDB gives each the value that the ones before it have left.
+        (Instance.auth_source_before, Instance.auth_source),
+        (Instance.auth_source, AuthSource.PERSON),
+        (Instance.auth_rule_id, None),
+        (Instance.auth_status, status),
+        (Instance.auth_reason, reason),
+        (Instance.auth_changed_at, now),
+        (Instance.auth_changed_by_id, viewer.id),
+    )
+    _tell(viewer, due, status, now, reason)
+    _audit(viewer, instance_pks, f"instances {status.value}: {len(due)} of {len(instance_pks)} named", reason)
+    return len(due)
+
+
+def _lock_accounts(instance_pks: Sequence[int]) -> None:
+    """The accounts first, as discoveries and events do: two orders would be a deadlock."""
+    owners = sa.select(Instance.account_id).where(Instance.id.in_(instance_pks))
+    db.session.execute(sa.select(Account.id).where(Account.id.in_(owners)).order_by(Account.id).with_for_update())
+
+
+def _write(instance_pks: Sequence[int], *values: tuple[Any, Any]) -> None:
+    if instance_pks:
+        statement = sa.update(Instance).where(Instance.id.in_(instance_pks)).ordered_values(*values)
+        db.session.execute(statement.execution_options(synchronize_session=False))
+
+
+def _tell(viewer: User, rows: Sequence[Any], status: AuthStatus, now: datetime, reason: str) -> None:
+    """Put the decision into the history of each instance, and count them by what they are now."""
+    note = f"By {viewer.username}: {reason}"[:MAX_REASON]
+    for account_pk in {row.account_id for row in rows}:
+        own = [row for row in rows if row.account_id == account_pk]
+        changes = (
+            (row.id, (ChangeKind.CHANGED, "auth_status", row.auth_status.value, status.value, None)) for row in own
         )
-        .execution_options(synchronize_session=False)
-    )
-    for account_pk in accounts:
+        note_changes(account_pk, changes, seen_at=now, note=note)
         refresh_tallies(account_pk)
-    changed = int(getattr(result, "rowcount", 0))
-    system_logs.record(
-        "audit",
-        f"instances {status.value}: {changed} of {len(instance_pks)} named",
-        level=LogLevel.INFO,
-        user=viewer,
-        reason=reason,
-        instances=list(instance_pks),
-    )
-    return changed

@@ -15,7 +15,7 @@ from app.models.types import ChangeKind
 CHANGES = cast("sa.Table", InstanceChange.__table__)
 COLUMNS = (
     *("id", "account_id", "instance_pk", "kind", "field", "before", "after"),
-    *("seen_at", "happened_at", "run_id", "event_pk"),
+    *("seen_at", "happened_at", "run_id", "event_pk", "note"),
 )
 
 #: (kind, field, before, after, when it happened if AWS says)
@@ -29,13 +29,17 @@ def note_changes(
     seen_at: datetime,
     run_id: int | None = None,
     event_pk: int | None = None,
+    note: str | None = None,
 ) -> None:
-    """Write (`instances.id`, change) pairs, in the transaction that changes the instances themselves."""
+    """Write (`instances.id`, change) pairs, in the transaction that changes the instances themselves.
+
+    `note` says why, where somebody or something decided it.
+    """
     listed = list(changes)
     told = [
         (
             *(id_, account_pk, instance_pk, kind, field, _json(before), _json(after)),
-            *(seen_at, happened_at, run_id, event_pk),
+            *(seen_at, happened_at, run_id, event_pk, note),
         )
         for id_, (instance_pk, (kind, field, before, after, happened_at)) in zip(
             new_ids(len(listed)), listed, strict=True

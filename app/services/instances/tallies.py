@@ -3,13 +3,14 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import sqlalchemy as sa
 
 from app.database import db
 from app.models import Account, Instance, InstanceTally, InstanceTypeTally, User
 from app.models.instance import MISSING
+from app.models.types import AuthStatus
 from app.services.scope import in_visible_account
 
 INSTANCES = cast("sa.Table", Instance.__table__)
@@ -27,6 +28,16 @@ TYPE_KINDS = {"state": TYPE_TALLIES.c.state, "type": TYPE_TALLIES.c.instance_typ
 
 #: Every filter that has counts.
 COUNTED = (*KINDS, "type")
+
+
+class AuthMove(NamedTuple):
+    """From which count to which an instance goes whose authorization changes."""
+
+    region: str
+    state: str
+    lifecycle: str
+    before: AuthStatus
+    after: AuthStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +118,26 @@ def move_tallies(account_pk: int, instance_pk: int, *, from_state: str) -> None:
         if not _changes_a_row(sa.update(table).where(*after).values(count=table.c.count + 1)):
             db.session.execute(sa.insert(table).values(**kind, count=1))
     _count_present(account_pk)
+
+
+def move_auth_tallies(account_pk: int, moves: Mapping[AuthMove, int]) -> None:
+    """Count so many instances under the status that they have now instead of the one before.
+
+    For whoever changes some of many. The account's row must be locked already.
+    """
+    changes: Counter[tuple[str, str, str, AuthStatus]] = Counter()
+    for move, count in moves.items():
+        changes[*move[:3], move.before] -= count
+        changes[*move[:3], move.after] += count
+    for (region, state, lifecycle, status), change in changes.items():
+        kind = {"account_id": account_pk, "region": region, "state": state, "lifecycle": lifecycle}
+        kind["auth_status"] = status
+        of_kind = _is_kind(TALLIES, kind)
+        # A kind of which there is none has no row.
+        if _changes_a_row(sa.delete(TALLIES).where(*of_kind, TALLIES.c.count == -change)):
+            continue
+        if change and not _changes_a_row(sa.update(TALLIES).where(*of_kind).values(count=TALLIES.c.count + change)):
+            db.session.execute(sa.insert(TALLIES).values(**kind, count=change))
 
 
 def _count_present(account_pk: int) -> None:

@@ -25,6 +25,7 @@ _ID_BITS_BELOW_MILLISECONDS = 22
 #: What is told of is called what the rest of the page calls it.
 LABELS = {
     "state": "State",
+    "auth_status": "Authorization",
     "instance_type": "Type",
     "lifecycle": "Lifecycle",
     "name": "Name",
@@ -55,6 +56,9 @@ class Step:
     after: str
     happened_at: datetime | None
     """When, where AWS says so."""
+
+    note: str = ""
+    """Why, where somebody or something decided it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +172,7 @@ def _steps(change: InstanceChange) -> Iterator[Step]:
 
 
 def _step(change: InstanceChange, label: str, before: str, after: str) -> Step:
-    return Step(change.kind, change.field, label, before, after, change.happened_at)
+    return Step(change.kind, change.field, label, before, after, change.happened_at, change.note or "")
 
 
 def _text(value: Any) -> str:

@@ -18,6 +18,7 @@ from app.models.types import (
     LogLevel,
     PermissionResult,
     RegionResult,
+    RuleAction,
     RunKind,
     RunState,
 )
@@ -92,6 +93,22 @@ def rows(n: int) -> dict[str, dict[str, Any]]:
             "instance_pk": n,
             "kind": ChangeKind.CHANGED,
             "seen_at": NOON,
+        },
+        "authorization_rules": {
+            "id": n,
+            "name": "CI runners",
+            "owner_name": "build team",
+            "owner_id": n,
+            "expires_on": NOON.date(),
+        },
+        "authorization_rule_accounts": {"rule_id": n, "account_id": str(n) * 12},
+        "authorization_rule_edits": {
+            "id": n,
+            "rule_id": n,
+            "revision": 1,
+            "action": RuleAction.CREATED,
+            "made_at": NOON,
+            "user_id": n,
         },
         "region_permissions": {
             "account_id": n,

@@ -14,7 +14,7 @@ from app import bulk
 from app.bulk import Row, insert_rows, upsert_rows
 from app.database import new_id
 from app.models import Account, Instance, InstanceTag
-from app.models.types import AuthStatus
+from app.models.types import AuthSource, AuthStatus
 from app.services.discovery.rows import COLUMNS, INSTANCES, KEPT_COLUMNS, KEY, TAG_COLUMNS, TAGS
 from tests.factories import make_account, make_user
 
@@ -63,6 +63,7 @@ def row(account: Account, number: int, **changes: Any) -> Row:
         "missing_since": None,
         "instance_metadata": json.dumps({"Tags": {"Name": f"web {number}"}, "Vcpus": 2, "EbsOptimized": False}),
         "auth_status": AuthStatus.UNAUTHORIZED,
+        "auth_source": AuthSource.NONE,
         "auth_reason": "new",
         "first_seen_at": MOMENT,
         "created_at": MOMENT,
