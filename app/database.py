@@ -127,13 +127,26 @@ _TRANSIENT = frozenset({"40001", "40P01", "55P03", 1213, 1205, "SQLITE_BUSY", "S
 
 def is_transient(error: sa.exc.DBAPIError) -> bool:
     """Whether the same transaction may well succeed when tried again: deadlock, serialization, lock time-out."""
+    return any(code in _TRANSIENT or str(code).startswith("SQLITE_BUSY") for code in _codes(error))
+
+
+def _codes(error: sa.exc.DBAPIError) -> tuple[object, ...]:
+    """What the driver calls it: PostgreSQL's, SQLite's and MariaDB's way."""
     driver_error = error.orig
-    codes = (
+    return (
         getattr(driver_error, "sqlstate", None),
         getattr(driver_error, "sqlite_errorname", None),
         *(getattr(driver_error, "args", ())[:1]),
     )
-    return any(code in _TRANSIENT or str(code).startswith("SQLITE_BUSY") for code in codes)
+
+
+#: What they say when the disk is full: of the data, of the log, or for temporary files.
+_NO_ROOM = frozenset({"53100", 1021, 1114, "SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"})
+
+
+def is_out_of_room(error: BaseException) -> bool:
+    """Whether the database could not write for want of room on its disk."""
+    return isinstance(error, sa.exc.DBAPIError) and any(code in _NO_ROOM for code in _codes(error))
 
 
 def retry_transient(work: Callable[P, R]) -> Callable[P, R]:

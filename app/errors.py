@@ -105,6 +105,10 @@ class SecretError(SpotkeeperError):
     """A stored secret does not open: wrong key, altered bytes, or a ciphertext moved to another place."""
 
 
+class NoRoomError(SpotkeeperError):
+    """A disk is full; the message says which, and whoever runs the installation can mend it."""
+
+
 class LeaseLostError(SpotkeeperError):
     """This worker no longer holds the run: whatever it was about to write must not be written."""
 

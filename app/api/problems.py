@@ -6,7 +6,7 @@ from http import HTTPStatus
 from flask import Blueprint, Response, jsonify
 from werkzeug.exceptions import HTTPException
 
-from app.database import DATABASE_TROUBLE, db
+from app.database import DATABASE_TROUBLE, db, is_out_of_room
 from app.errors import NotFoundError
 from app.services import system_logs
 
@@ -24,6 +24,7 @@ CODES = {
     415: ("unsupported_media_type", "Send JSON, as application/json."),
     500: ("internal", "Something broke on our side. Send it again later."),
     503: ("unavailable", "The database does not answer. Send it again in a few seconds."),
+    507: ("no_room", "There is no room left on the disk of the database. Send it again later."),
 }
 
 
@@ -63,6 +64,8 @@ def _fault(error: Exception) -> Response:
 
 
 def _database_trouble(error: Exception) -> Response:
-    log.error("the database does not answer: %s", type(getattr(error, "orig", None) or error).__name__)
+    is_full = is_out_of_room(error)
+    what = "there is no room left for the database" if is_full else "the database does not answer"
+    log.error("%s: %s", what, type(getattr(error, "orig", None) or error).__name__)
     db.session.remove()
-    return problem(503, retry_after=RETRY_AFTER_SECONDS)
+    return problem(507 if is_full else 503, retry_after=RETRY_AFTER_SECONDS)

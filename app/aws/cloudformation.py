@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from app.aws.event_template import EventTarget, event_resources
 from app.aws.formats import (
     ACCOUNT_ID,
     DEFAULT_ROLE_NAME,
@@ -22,6 +23,18 @@ from app.aws.grants import ALL_GRANTS, DEFAULT_GRANTS, Grant, read_actions
 POLICY_VERSION = "2012-10-17"
 TEMPLATE_FILE_NAME = "spotkeeper-role.yaml"
 DEFAULT_STACK_NAME = "spotkeeper-access"
+
+_SENDS_EVENTS = "SendsEvents"
+_EVENT_PARAMETER = (
+    "  EventToken:",
+    "    Type: String",
+    "    NoEcho: true",
+    "    Default: ''",
+    "    AllowedPattern: '([A-Za-z0-9_-]{32,})?'",
+    "    Description: Leave it empty, or give the token of this account's events to have those of this region sent.",
+    "Conditions:",
+    f"  {_SENDS_EVENTS}: !Not [!Equals [!Ref EventToken, '']]",
+)
 
 _PRINCIPAL = re.compile(
     r"arn:(?P<partition>[a-z-]+):(?P<service>iam|sts)::(?P<account>[0-9]{12}):"
@@ -99,6 +112,7 @@ def role_template(
     partition: str = "aws",
     role_name: str = DEFAULT_ROLE_NAME,
     grants: Collection[Grant] = DEFAULT_GRANTS,
+    events: EventTarget | None = None,
 ) -> str:
     """The CloudFormation template as YAML text, with one parameter, ExternalId, and one output, RoleArn.
 
@@ -106,6 +120,9 @@ def role_template(
     must be given (a template shared by all). Not NoEcho: quick-create links ignore such parameters, and AWS does
     not count an External ID as a secret. The role's name stands in Mappings, because every parameter is asked
     for on the console's page.
+
+    With `events` there is a second parameter, EventToken, which is NoEcho and empty: given a token, the stack also
+    sends the events of its own region.
     """
     _check(app_account_id=app_account_id, partition=partition)
     if external_id is not None and not EXTERNAL_ID.fullmatch(external_id):
@@ -124,6 +141,7 @@ def role_template(
         "    MaxLength: 1224",
         "    AllowedPattern: '[A-Za-z0-9_+=,.@:/-]+'",
         *([f"    Default: '{external_id}'"] if external_id else []),
+        *(_EVENT_PARAMETER if events else ()),
         "Mappings:",
         "  # A second installation in the same account needs another name: change it here.",
         "  Settings:",
@@ -161,6 +179,7 @@ def role_template(
         "                Action:",
         *(f"                  - {action}" for action in statement["Action"]),
         "                Resource: '*'",
+        *(event_resources(events, condition=_SENDS_EVENTS) if events else ()),
         "Outputs:",
         "  RoleArn:",
         "    Description: Paste this into Spotkeeper.",

@@ -7,7 +7,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import contains_eager
 
-from app.database import db, own_transaction
+from app.database import db, is_out_of_room, is_transient, own_transaction
 from app.errors import NotFoundError
 from app.models import User, UserSession
 from app.models.mixins import utc_now
@@ -63,17 +63,22 @@ def find_session(token: str, *, user_id: int, idle_seconds: int) -> UserSession 
 def touch_session(session: UserSession) -> None:
     """Note that the session is in use, at most once a minute, whatever becomes of the request.
 
-    Only for requests that merely read: on SQLite one that writes holds the lock that this needs.
+    Only for requests that merely read: on SQLite one that writes holds the lock that this needs. Such a request is
+    answered even where nothing can be written, for want of room or because another is writing.
     """
     now = utc_now()
     if now - session.last_seen_at < TOUCH_AFTER:
         return
-    with own_transaction() as own:
-        own.execute(
-            sa.update(UserSession)
-            .where(UserSession.id == session.id, UserSession.last_seen_at < now)
-            .values(last_seen_at=now)
-        )
+    try:
+        with own_transaction() as own:
+            own.execute(
+                sa.update(UserSession)
+                .where(UserSession.id == session.id, UserSession.last_seen_at < now)
+                .values(last_seen_at=now)
+            )
+    except sa.exc.OperationalError as error:
+        if not (is_out_of_room(error) or is_transient(error)):
+            raise
 
 
 def confirm_session(session: UserSession) -> None:

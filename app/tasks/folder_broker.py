@@ -1,9 +1,11 @@
 """The embedded broker: messages are files in one private folder of this machine.
 
-kombu's `filesystem://` with two faults mended. It writes a message under its final name, where a worker may read
-half of it, and takes messages by way of the shared temporary folder; here both are one rename within our folder.
+kombu's `filesystem://` with three faults mended. It writes a message under its final name, where a worker may read
+half of it, and takes messages by way of the shared temporary folder; here both are one rename within our folder. And it
+writes its table of queues in place: where the disk is full, nothing is left of it, and nobody can send any more.
 """
 
+import fcntl
 import os
 import time
 import uuid
@@ -12,6 +14,7 @@ from queue import Empty
 from typing import Any
 
 from kombu.transport import filesystem
+from kombu.transport.filesystem import exchange_queue_t
 from kombu.utils.json import dumps, loads
 
 #: How often workers look into the folder, in seconds.
@@ -38,9 +41,7 @@ class Channel(filesystem.Channel):
         folder = Path(self.data_folder_out)
         # The wall clock, not the machine's uptime as in kombu: the order survives a reboot.
         name = f"{time.time_ns():020d}_{uuid.uuid4().hex}.{queue}"
-        draft = folder / f"{name}.draft"
-        draft.write_text(dumps(payload))
-        draft.rename(folder / f"{name}.msg")
+        _write_whole(folder / f"{name}.msg", dumps(payload))
 
     def _get(self, queue: str, timeout: float | None = None) -> Any:
         folder = Path(self.data_folder_in)
@@ -56,6 +57,35 @@ class Channel(filesystem.Channel):
             finally:
                 taken.unlink()
         raise Empty
+
+    def get_table(self, exchange: Any) -> list[Any]:
+        try:
+            return list(super().get_table(exchange))
+        except ValueError:
+            return []  # what others left of it when there was no room
+
+    def _queue_bind(self, exchange: Any, routing_key: Any, pattern: Any, queue: Any) -> None:
+        bound = exchange_queue_t(routing_key or "", pattern or "", queue or "")
+        if bound in self.get_table(exchange):
+            return
+        file: Path = self._exchange_file(exchange)  # type: ignore[attr-defined]  # the stubs are older
+        file.parent.mkdir(exist_ok=True)
+        folder = os.open(file.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)  # between reading and renaming, for others add their queues
+            _write_whole(file, dumps([bound, *(kept for kept in self.get_table(exchange) if kept != bound)]))
+        finally:
+            os.close(folder)
+
+
+def _write_whole(file: Path, text: str) -> None:
+    """Make the file as a whole, or not at all."""
+    draft = file.with_name(f"{file.name}.{uuid.uuid4().hex}.draft")
+    try:
+        draft.write_text(text)
+        draft.rename(file)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 class Transport(filesystem.Transport):

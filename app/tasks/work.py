@@ -2,8 +2,8 @@
 
 import logging
 
-from app.database import db
-from app.errors import AwsFault, FaultCode, LeaseLostError
+from app.database import db, is_out_of_room
+from app.errors import AwsFault, FaultCode, LeaseLostError, NoRoomError
 from app.services import system_logs
 from app.services.runs import MAX_ATTEMPTS, Heartbeat, Lease, Outcome, claim, find_urgent_run, finish
 from app.tasks.handlers import find_handler
@@ -70,8 +70,16 @@ def _end(lease: Lease, outcome: Outcome) -> None:
 
 
 def _broken(lease: Lease, error: Exception) -> Outcome:
-    # The type only: an exception's text may hold what nobody should read; the log, which is redacted, has more.
-    what = f"Something went wrong in Spotkeeper itself ({type(error).__name__})"
+    what = _what_broke(error)
     if lease.attempt >= MAX_ATTEMPTS:
         return Outcome.failed(FaultCode.INTERNAL, f"{what}, {lease.attempt} times; the system log has more.")
     return Outcome.broken(lease.attempt, f"{what}; trying again")
+
+
+def _what_broke(error: Exception) -> str:
+    if isinstance(error, NoRoomError):
+        return str(error)
+    if is_out_of_room(error):
+        return "There is no room left on the disk of the database, or for its temporary files"
+    # The type only: an exception's text may hold what nobody should read; the log, which is redacted, has more.
+    return f"Something went wrong in Spotkeeper itself ({type(error).__name__})"

@@ -9,7 +9,7 @@ from flask_wtf.csrf import CSRFError
 from markupsafe import escape
 from werkzeug.exceptions import HTTPException
 
-from app.database import DATABASE_TROUBLE, db, expect_reads_only
+from app.database import DATABASE_TROUBLE, db, expect_reads_only, is_out_of_room
 from app.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
 from app.web.access import is_partial_request, sign_in_address
 from app.web.headers import request_id
@@ -64,6 +64,11 @@ WORDS = {
         "Spotkeeper is running, but cannot reach its data; nothing was saved.",
         "It tries again with each request: reload in a few seconds.",
     ),
+    507: Words(
+        "There is no room left",
+        "The disk that holds Spotkeeper's data is full, so nothing was saved. What is known can still be looked at.",
+        "Tell whoever runs this installation. As soon as there is room again, it goes on by itself.",
+    ),
 }
 
 CSRF_WORDS = Words(
@@ -110,7 +115,7 @@ def answer(status: int, words: Words | None = None) -> Response:
     else:
         response = make_response(_page(status, words))
     response.status_code = status
-    if status == 503:
+    if status in {503, 507}:
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     if status == 401 and is_partial_request():
         response.headers["HX-Redirect"] = sign_in_address()
@@ -131,6 +136,9 @@ def _http(error: HTTPException) -> Response:
 
 
 def _database_trouble(error: Exception) -> Response:
+    if is_out_of_room(error):
+        log.error("there is no room left for the database")
+        return answer(507)
     g.is_without_viewer = True
     log.error("the database does not answer: %s", type(getattr(error, "orig", None) or error).__name__)
     return answer(503)

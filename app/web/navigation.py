@@ -8,7 +8,7 @@ from flask import Flask, current_app, g, request, url_for
 
 from app.models import User
 from app.models.types import Role
-from app.web.access import find_viewer
+from app.web.access import find_viewer, settings
 
 #: `auto` follows the operating system.
 THEMES = ("auto", "light", "dark")
@@ -57,6 +57,12 @@ def theme() -> str:
     """The theme chosen in this browser."""
     chosen = request.cookies.get("theme", "auto")
     return chosen if chosen in THEMES else "auto"
+
+
+def event_endpoint() -> str:
+    """Where AWS sends events; empty where it cannot reach this installation."""
+    public_url = settings().public_url
+    return f"{public_url}{url_for('events.receive')}" if public_url else ""
 
 
 def home_url() -> str:

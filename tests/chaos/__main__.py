@@ -10,7 +10,7 @@ from pathlib import Path
 
 from _pytest.outcomes import Skipped
 
-from tests.chaos import brokers, fairness, faults, frozen, hosts, kills, past, stops
+from tests.chaos import brokers, fairness, faults, frozen, full, hosts, kills, past, stops
 from tests.chaos.report import Table
 from tests.databases import Databases
 
@@ -22,6 +22,7 @@ PARTS: dict[str, Part] = {
     "history": past.run,
     "brokers": brokers.run,
     "databases": frozen.run,
+    "full": full.run,
     "stops": stops.run,
     "hosts": hosts.run,
     "fairness": fairness.run,

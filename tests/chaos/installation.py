@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -26,7 +27,8 @@ import sqlalchemy as sa
 from app import create_app
 from app.config import Config
 from app.database import db
-from app.models import Account, Instance, InstanceChange, Run
+from app.models import Account, Instance, InstanceChange, Run, UserSession
+from app.models.mixins import utc_now
 from app.models.types import AccountHealth, AccountStatus, ConnectionMethod, RunKind, RunState
 from app.services import runs
 from app.services.instances.examine import examine_counts, examine_tags
@@ -90,6 +92,7 @@ class Installation:
         with self.app.app_context():
             flask_migrate.upgrade()
             owner = make_user()
+            self.username = owner.username
             self.account_pks = [_add_account(owner, fleet) for fleet in fleets]
             db.session.commit()
         self._seen: list[list[ChurningFleet]] = []
@@ -189,6 +192,18 @@ class Installation:
         """How many of the runs each worker did."""
         with self.app.app_context():
             return Counter(db.session.scalars(sa.select(Run.worker).where(Run.id.in_(run_ids))))
+
+    def let_sessions_age(self) -> None:
+        """So that the next page of each notes that it is in use."""
+        with self.app.app_context():
+            db.session.execute(sa.update(UserSession).values(last_seen_at=utc_now() - timedelta(minutes=2)))
+            db.session.commit()
+
+    def told(self, run_ids: Sequence[int]) -> list[str]:
+        """State and reason of each, in the ledger's words."""
+        with self.app.app_context():
+            found = db.session.scalars(sa.select(Run).where(Run.id.in_(run_ids))).all()
+            return [f"{run.state} ({run.error_message or run.progress_text or '-'})" for run in found]
 
     def count_changes(self) -> int:
         """Rows of history."""

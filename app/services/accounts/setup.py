@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 
 from app.aws import cloudformation
+from app.aws.event_template import EventTarget
 from app.models import Account
+from app.services.events.parse import KINDS
+from app.services.events.tokens import TOKEN_HEADER
 from app.services.identity import find_identity
 
 
@@ -21,12 +24,19 @@ class Setup:
     """None where the operator has set no template's address, or AWS's console there is not known."""
 
 
-def describe_setup(account: Account, template_url: str) -> Setup | None:
-    """The instructions for one account; None while this installation does not know who it is in AWS."""
+def event_target(endpoint: str) -> EventTarget | None:
+    """What a template says of where events go; None where AWS cannot reach this installation (no endpoint)."""
+    return EventTarget(endpoint, TOKEN_HEADER, KINDS) if endpoint else None
+
+
+def describe_setup(account: Account, template_url: str, event_endpoint: str = "") -> Setup | None:
+    """The instructions for one account; None while this installation does not know who it is in AWS. With an endpoint
+    for events the template can send them, too."""
     identity = find_identity()
     if identity is None or not identity.account_id:
         return None
     who = (identity.account_id, identity.arn, account.external_id)
+    target = event_target(event_endpoint)
     link = None
     if template_url:
         link = cloudformation.quick_create_url(
@@ -41,7 +51,9 @@ def describe_setup(account: Account, template_url: str) -> Setup | None:
         app_arn=identity.arn,
         trust_policy=cloudformation.as_json(cloudformation.trust_policy(*who, account.partition)),
         permission_policy=cloudformation.as_json(cloudformation.permission_policy(account.partition)),
-        template=cloudformation.role_template(*who, partition=account.partition),
+        template=cloudformation.role_template(
+            *who, partition=account.partition, events=target and target.unless_lacking(account.region)
+        ),
         cli_command=cloudformation.cli_command(account.region, account.external_id),
         quick_create_url=link,
     )

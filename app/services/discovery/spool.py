@@ -4,11 +4,14 @@ Nothing may be written before a region is read to its end, and no transaction st
 rows wait in a file of the system's temporary folder, which has no name and is gone when the process is.
 """
 
+import errno
 import pickle
 import tempfile
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
+
+from app.errors import NoRoomError
 
 #: Up to here it stays in memory; a page of unchanged instances brings nothing, and most readings are such.
 MEMORY_BYTES = 256 * 1024
@@ -25,9 +28,16 @@ class Spool:
         """Add a batch.
 
         Raises:
-            OSError: there is no room on the disk.
+            NoRoomError: the disk with the temporary folder is full.
         """
-        pickle.dump(batch, self._file, protocol=pickle.HIGHEST_PROTOCOL)
+        try:
+            pickle.dump(batch, self._file, protocol=pickle.HIGHEST_PROTOCOL)
+            self._file.flush()
+        except OSError as error:
+            # The second is how Python says that it could not write into any folder for temporary files.
+            if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.ENOENT}:
+                raise NoRoomError("There is no room left in the folder for temporary files") from error
+            raise
         self._count += 1
 
     def batches(self) -> Iterator[list[Any]]:

@@ -9,9 +9,10 @@ from app.errors import ConflictError, ForbiddenError
 from app.models import Account
 from app.models.types import Role
 from app.services.accounts import listing
-from app.services.events.parse import KINDS
+from app.services.accounts.setup import event_target
 from app.services.events.tokens import TOKEN_HEADER, switch_events_off, switch_events_on
 from app.web.access import current_viewer, fresh, requires, settings
+from app.web.navigation import event_endpoint
 
 blueprint = Blueprint("account_events", __name__, url_prefix="/accounts")
 
@@ -49,11 +50,11 @@ def switch_off(account_pk: int) -> ResponseReturnValue:
 def template(account_pk: int) -> ResponseReturnValue:
     """The CloudFormation template; it holds no secret."""
     _owned(account_pk)
-    endpoint = _endpoint()
-    if not endpoint:
+    target = event_target(event_endpoint())
+    if target is None:
         raise ConflictError("This installation does not know its public address, so AWS cannot send events to it.")
     return Response(
-        event_template(endpoint, TOKEN_HEADER, KINDS),
+        event_template(target),
         mimetype="application/yaml",
         headers={"Content-Disposition": f'attachment; filename="{TEMPLATE_FILE_NAME}"'},
     )
@@ -64,15 +65,11 @@ def _page(account: Account, token: str = "") -> str:
         "account/events.html",
         account=account,
         token=token,
-        endpoint=_endpoint(),
+        endpoint=event_endpoint(),
         header=TOKEN_HEADER,
         command=event_command(account.region),
         queue_is_read=bool(settings().event_queue_url),
     )
-
-
-def _endpoint() -> str:
-    return f"{settings().public_url}{url_for('events.receive')}" if settings().public_url else ""
 
 
 def _owned(account_pk: int) -> Account:

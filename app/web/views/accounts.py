@@ -28,6 +28,7 @@ from app.web.forms.accounts import (
     RoleForm,
     one_line,
 )
+from app.web.navigation import event_endpoint
 
 blueprint = Blueprint("accounts", __name__, url_prefix="/accounts")
 
@@ -235,7 +236,7 @@ def disconnect(account_pk: int) -> ResponseReturnValue:
 @requires(Role.CLIENT)
 def template(account_pk: int) -> ResponseReturnValue:
     """The CloudFormation template with this account's External ID in it."""
-    described = setup.describe_setup(_owned(account_pk), settings().template_url)
+    described = setup.describe_setup(_owned(account_pk), settings().template_url, event_endpoint())
     if described is None:
         raise ConflictError("This installation has no AWS identity yet, so there is no template to give.")
     return Response(

@@ -1,6 +1,8 @@
 """The policies and the template, as a customer would install them."""
 
 import json
+import re
+import secrets
 import shlex
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,11 +18,15 @@ from app.aws.cloudformation import (
     role_template,
     trust_policy,
 )
+from app.aws.event_template import REGIONS_WITHOUT, EventTarget, event_template
 from app.aws.formats import PARTITIONS
 from app.aws.grants import ALL_GRANTS, INVENTORY_ACTIONS, Grant, ec2_actions, parse_grants, read_actions
 from app.aws.terraform import role_configuration
+from app.services.events.parse import KINDS
+from app.services.events.tokens import TOKEN_BYTES, TOKEN_HEADER
 
 EXTERNAL_ID = "0123456789abcdef0123456789abcdef"
+TARGET = EventTarget("https://spot.example/api/v1/events", TOKEN_HEADER, KINDS)
 SESSION = "arn:aws:sts::111122223333:assumed-role/spotkeeper-app/i-0abc"
 
 
@@ -31,7 +37,7 @@ class _Template(yaml.SafeLoader):
 def _tag(loader, suffix, node):
     if isinstance(node, yaml.ScalarNode):
         return {suffix: loader.construct_scalar(node)}
-    return {suffix: loader.construct_sequence(node)}
+    return {suffix: loader.construct_sequence(node, deep=True)}
 
 
 _Template.add_multi_constructor("!", _tag)
@@ -145,11 +151,26 @@ class TestTemplate:
         template = read(role_template("000000000012", None, "00000000000000000000000000000012"))
         assert template["Parameters"]["ExternalId"]["Default"] == "00000000000000000000000000000012"
 
+    def test_it_sends_events_only_when_it_is_given_their_token(self):
+        template = read(role_template("111122223333", SESSION, EXTERNAL_ID, events=TARGET))
+        assert list(template["Parameters"]) == ["ExternalId", "EventToken"]
+        assert template["Parameters"]["EventToken"]["NoEcho"] is True
+        assert template["Parameters"]["EventToken"]["Default"] == ""
+        assert re.fullmatch(template["Parameters"]["EventToken"]["AllowedPattern"], secrets.token_urlsafe(TOKEN_BYTES))
+        assert template["Conditions"] == {"SendsEvents": {"Not": [{"Equals": [{"Ref": "EventToken"}, ""]}]}}
+        resources = template["Resources"]
+        assert "Condition" not in resources.pop("Role")
+        assert {made.pop("Condition") for made in resources.values()} == {"SendsEvents"}
+        assert resources == read(event_template(TARGET))["Resources"], "the same as in the stack for other regions"
+
+    @pytest.mark.parametrize("events", [None, TARGET])
     @pytest.mark.parametrize("principal", [None, SESSION])
-    def test_the_linter_of_cloudformation_agrees(self, principal):
+    def test_the_linter_of_cloudformation_agrees(self, principal, events):
         from cfnlint.api import lint_all
 
-        found = lint_all(role_template("111122223333", principal, EXTERNAL_ID))
+        found = lint_all(role_template("111122223333", principal, EXTERNAL_ID, events=events))
+        # Said of regions alone for which it is not made: see EventTarget.
+        found = [match for match in found if not any(f"'{region}'" in match.message for region in REGIONS_WITHOUT)]
         assert [str(match) for match in found if match.rule.severity in {"error", "warning"}] == []
 
     @pytest.mark.parametrize("name", ["", "two words", "x'\n  Evil: '", "a" * 65])
