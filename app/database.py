@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ParamSpec, TypeVar
 
 import sqlalchemy as sa
@@ -48,6 +48,9 @@ DATABASE_TROUBLE = (OperationalError, InterfaceError, PoolTimeoutError)
 
 
 # --- ids ---------------------------------------------------------------------------------------------------
+
+#: No two clocks of one installation, by which ids and times are made, are farther apart than this.
+CLOCKS_APART = timedelta(minutes=10)
 
 _EPOCH_MS = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1000)
 _RANDOM_BITS = 22

@@ -20,8 +20,9 @@ group = AppGroup("inventory", help="Look after the inventory.")
 def doctor(mend: bool, batch_size: int) -> None:
     """Prove that counts and searchable tags say what the instances say, while the application runs.
 
-    Compares the tallies by which lists and the dashboard count, the counts of accounts and regions, and the tags that
-    instances are found by. Prints each difference. Exits with 1 when there was one, mended or not.
+    Compares the tallies by which lists and the overview count, what is counted of each day, the counts of accounts
+    and regions, and the tags that instances are found by. Prints each difference. Exits with 1 when there was one,
+    mended or not.
     """
     accounts = list_account_keys()
     db.session.rollback()

@@ -8,6 +8,7 @@ from app.models.app_identity import AppIdentity
 from app.models.authorization_rule import AuthorizationRule
 from app.models.authorization_rule_account import AuthorizationRuleAccount
 from app.models.authorization_rule_edit import AuthorizationRuleEdit
+from app.models.change_tally import ChangeTally
 from app.models.default_view import DefaultView
 from app.models.downtime import Downtime
 from app.models.ec2_event import Ec2Event
@@ -36,6 +37,7 @@ __all__ = [
     "AuthorizationRule",
     "AuthorizationRuleAccount",
     "AuthorizationRuleEdit",
+    "ChangeTally",
     "DefaultView",
     "Downtime",
     "Ec2Event",

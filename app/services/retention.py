@@ -1,14 +1,25 @@
 """What is deleted when it is old, apart from log lines: finished runs, sessions nobody can use any more, deleted
-views, exports, changes of instances, and counts of calls."""
+views, exports, changes of instances with the counts of their days, and counts of calls."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 import sqlalchemy as sa
 
-from app.database import first_id_at, own_transaction, retry_transient
-from app.models import Account, ApiCall, Ec2Event, Export, InstanceChange, Run, SavedView, UserSession
+from app.database import CLOCKS_APART, first_id_at, own_transaction, retry_transient
+from app.models import (
+    Account,
+    ApiCall,
+    ChangeTally,
+    Ec2Event,
+    Export,
+    InstanceChange,
+    Run,
+    SavedView,
+    UserSession,
+)
 from app.models.mixins import Identified
 from app.models.types import RunState
+from app.services.instances.change_tallies import day_of
 
 #: Rows a transaction: short enough that nobody waits for it.
 BATCH = 500
@@ -39,8 +50,19 @@ def prune_changes(*, older_than: datetime) -> int:
     """Forget the changes of instances that were seen before then, in transactions of their own; returns how many.
 
     By their ids, which are made from the time: the table is large, and an index on its times would serve nothing else.
+    The counts of the days go first, that of the moment's own day included: they are never of half a day.
     """
+    _delete_days(day_of(older_than + CLOCKS_APART))
     return _delete(InstanceChange, InstanceChange.id < first_id_at(older_than))
+
+
+@retry_transient
+def _delete_days(last: date) -> None:
+    with own_transaction() as session:
+        is_old = ChangeTally.day <= last
+        # Mostly there is nothing to lock.
+        if session.scalar(sa.select(ChangeTally.day).where(is_old).limit(1)) is not None:
+            session.execute(sa.delete(ChangeTally).where(is_old).execution_options(synchronize_session=False))
 
 
 def prune_events(*, older_than: datetime) -> int:

@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 import sqlalchemy as sa
+from sqlalchemy.orm import InstrumentedAttribute
 
 from app.database import db
 from app.errors import FaultCode
-from app.models import Account, ApiCall, User
+from app.models import Account, ApiCall, ChangeTally, User
 from app.models.mixins import utc_now
 from app.models.types import AccountHealth, AccountStatus, ConnectionMethod
 from app.services.accounts.calls import hour_of
@@ -38,6 +39,8 @@ class Reason(StrEnum):
     STALE = "stale"
     """Not read again for several intervals, though nothing has failed: nobody works."""
     PARTIAL = "partial"
+    EVENTS_STOPPED = "events_stopped"
+    """Readings have found changes of state on later days than that of the last event: it should have told of them."""
     OVER_BUDGET = "over_budget"
     """Its calls of this hour are used up: its jobs wait for the next."""
     OLD_KEYS = "old_keys"
@@ -58,6 +61,7 @@ class Need:
     regions_read: int
     regions_enabled: int
     keys_changed_at: datetime | None
+    event_at: datetime | None
     verified_at: datetime | None
     last_good_at: datetime | None
 
@@ -80,6 +84,7 @@ def list_needs(viewer: User, *, interval_seconds: int, calls_per_hour: int) -> t
             Account.regions_read,
             Account.regions_enabled,
             Account.keys_changed_at,
+            Account.event_at,
             Account.verified_at,
             Account.last_good_at,
             sa.func.count().over().label("total"),
@@ -101,6 +106,7 @@ def list_needs(viewer: User, *, interval_seconds: int, calls_per_hour: int) -> t
             regions_read=row.regions_read,
             regions_enabled=row.regions_enabled,
             keys_changed_at=row.keys_changed_at,
+            event_at=row.event_at,
             verified_at=row.verified_at,
             last_good_at=row.last_good_at,
         )
@@ -127,12 +133,19 @@ def _reasons(interval_seconds: int, calls_per_hour: int) -> Mapping[Reason, sa.C
         Reason.NEVER_READ: is_working & is_well & Account.last_good_at.is_(None) & (Account.verified_at < old),
         Reason.STALE: is_working & is_well & (Account.last_good_at < old),
         Reason.PARTIAL: ~is_failed & (Account.health == AccountHealth.PARTIAL),
+        Reason.EVENTS_STOPPED: Account.event_token_hash.is_not(None) & _changed_after(Account.event_at),
         Reason.OLD_KEYS: (Account.connection_method == ConnectionMethod.ACCESS_KEYS)
         & (Account.keys_changed_at < now - KEYS_OLD),
     }
     if calls_per_hour > 0:
         reasons[Reason.OVER_BUDGET] = _calls_since(hour_of(now)) >= calls_per_hour
     return {reason: reasons[reason] for reason in Reason if reason in reasons}
+
+
+def _changed_after(moment: InstrumentedAttribute[datetime | None]) -> sa.ColumnElement[bool]:
+    """Whether an instance of the account changed its state on a later day, as far as we came to know."""
+    changes = ChangeTally.started + ChangeTally.stopped + ChangeTally.terminated
+    return sa.exists().where(ChangeTally.account_id == Account.id, ChangeTally.day > sa.func.date(moment), changes > 0)
 
 
 def _calls_since(hour_at: datetime) -> sa.ColumnElement[int]:

@@ -10,6 +10,7 @@ from app.database import db
 from app.models import Account, User
 from app.models.types import AccountHealth, AccountStatus, AuthStatus
 from app.services.dashboard.accounts import AccountShare, list_largest_accounts
+from app.services.dashboard.days import Day, list_days
 from app.services.dashboard.discoveries import list_last_discoveries
 from app.services.dashboard.needs import Need, list_needs
 from app.services.dashboard.places import Group, Place, group_types, is_present, list_places
@@ -54,6 +55,9 @@ class Dashboard:
     """Running instances by family of types, the most first."""
 
     largest: Sequence[AccountShare]
+    days: Sequence[Day]
+    """What happened on each of the last days, today last."""
+
     discoveries: Sequence[Any]
     """The latest runs that read accounts: rows of (Run, account_name)."""
 
@@ -96,6 +100,7 @@ def summarize(viewer: User, *, interval_seconds: int, calls_per_hour: int) -> Da
         by_lifecycle=tallies.by("lifecycle", state="running"),
         families=group_types(tally_types(viewer)),
         largest=list_largest_accounts(viewer),
+        days=list_days(viewer),
         discoveries=list_last_discoveries(viewer),
         freshness=find_freshness(viewer, InstanceFilters(), interval_seconds=interval_seconds),
     )

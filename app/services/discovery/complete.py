@@ -11,6 +11,7 @@ from app.models.types import AccountHealth, AccountStatus
 from app.services.accounts.status import IDENTITY_REFUSED, next_due, record_fault, record_success, set_standing
 from app.services.discovery.changes import Changes
 from app.services.discovery.inventory import authorize_baseline
+from app.services.instances.change_tallies import count_reading
 from app.services.runs import Lease, Outcome
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def complete_discovery(
         error_message=problems[0].message if problems else "",
         note=f"{read} of {len(enabled)} regions read.",
     )
+    count_reading(account.id, now)
     return Outcome.succeeded(summary)
 
 

@@ -17,7 +17,7 @@ from app.models import Ec2Event, Instance, InstanceChange, RegionScan
 from app.models.instance import MISSING, TERMINATED
 from app.models.types import ChangeKind, EventOutcome
 from app.services.events.parse import STATE_CHANGE, EventKind, place_of, state_of
-from app.services.instances.history import note_changes
+from app.services.instances.history import forget_change, note_changes
 from app.services.instances.tallies import move_tallies
 
 FIELD = EventKind.STATE.value
@@ -145,7 +145,7 @@ def _retell(moment: Moment, told: Sequence[Told], now: datetime) -> None:
     # Written anew, all of them, so that their ids are in the same order as what they tell.
     seen_at = {event_pk: row.seen_at for event_pk, row in written.items()}
     for row in written.values():
-        db.session.delete(row)
+        forget_change(row)
     db.session.flush()
     for one, before in due:
         _write_history(moment, one, before, seen_at.get(one.event_pk, now))

@@ -14,6 +14,7 @@ from app.database import db
 from app.models import Account, Instance, InstanceTag, RegionScan
 from app.models.instance import MISSING, TERMINATED
 from app.services.discovery.rows import TAG_COLUMNS, TAGS, stored_tags
+from app.services.instances.change_tallies import find_wrong_change_tallies
 from app.services.instances.tallies import find_wrong_tallies, refresh_tallies
 
 
@@ -42,6 +43,7 @@ def examine_counts(account_pk: int, *, mend: bool = False) -> list[str]:
     wrong = find_wrong_tallies(account_pk)
     if wrong and mend:
         refresh_tallies(account_pk)
+    wrong += find_wrong_change_tallies(account_pk, mend=mend)
     wrong += _examine_account_count(account, mend=mend)
     wrong += _examine_region_counts(account, mend=mend)
     db.session.flush()

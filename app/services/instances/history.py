@@ -11,6 +11,7 @@ from app.bulk import insert_rows
 from app.database import db, new_ids
 from app.models import InstanceChange
 from app.models.types import ChangeKind
+from app.services.instances.change_tallies import count_changes, deed_of
 
 CHANGES = cast("sa.Table", InstanceChange.__table__)
 COLUMNS = (
@@ -31,7 +32,8 @@ def note_changes(
     event_pk: int | None = None,
     note: str | None = None,
 ) -> None:
-    """Write (`instances.id`, change) pairs, in the transaction that changes the instances themselves.
+    """Write (`instances.id`, change) pairs, in the transaction that changes the instances themselves, and count them
+    to their day. The account's row must be locked.
 
     `note` says why, where somebody or something decided it.
     """
@@ -46,6 +48,14 @@ def note_changes(
         )
     ]
     insert_rows(db.session.connection(), CHANGES, COLUMNS, told)
+    count_changes(account_pk, (deed_of(*change[:4]) for _, change in listed), seen_at)
+
+
+def forget_change(row: InstanceChange) -> None:
+    """Take one change back, from the history and from the counts of its day; under the lock, too."""
+    deed = deed_of(row.kind, row.field, row.before, row.after)
+    db.session.delete(row)
+    count_changes(row.account_id, [deed], row.seen_at, sign=-1)
 
 
 def _json(value: Any) -> str | None:

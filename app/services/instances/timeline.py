@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.database import db
+from app.database import CLOCKS_APART, db
 from app.models import Ec2Event, Instance, InstanceChange, Run
 from app.models.types import ChangeKind
 from app.services.paging import Page, Sort, count_capped, fetch_page
@@ -18,8 +18,6 @@ from app.services.paging import Page, Sort, count_capped, fetch_page
 PAGE_LENGTH = 50
 RUN_LENGTH = 100
 
-#: Ids begin with their moment, by the clock of whoever made them; no two clocks are farther apart than this.
-CLOCKS_APART = timedelta(minutes=10)
 _ID_BITS_BELOW_MILLISECONDS = 22
 
 #: What is told of is called what the rest of the page calls it.

@@ -8,7 +8,7 @@ from flask import Flask
 
 from app.database import db
 from app.errors import FaultCode
-from app.models import Account, ApiCall, RegionScan, Run, User
+from app.models import Account, ApiCall, ChangeTally, RegionScan, Run, User
 from app.models.mixins import utc_now
 from app.models.types import (
     AccountHealth,
@@ -21,9 +21,11 @@ from app.models.types import (
     RunState,
 )
 from app.services.accounts.calls import hour_of
+from app.services.dashboard.days import DAYS, Day
 from app.services.dashboard.needs import Reason
 from app.services.dashboard.places import Group, Place
 from app.services.dashboard.summary import Dashboard, summarize
+from app.services.instances.change_tallies import day_of
 from tests.factories import make_account, make_instance, make_user
 
 ACTIVE = {"status": AccountStatus.ACTIVE}
@@ -150,6 +152,7 @@ class TestNeeds:
             Reason.NEVER_READ: {**fine, "status": AccountStatus.CONNECTED, "last_good_at": None},
             Reason.STALE: {**fine, "last_good_at": now - timedelta(hours=1)},
             Reason.PARTIAL: {**fine, "health": AccountHealth.PARTIAL, "regions_read": 16, "regions_enabled": 17},
+            Reason.EVENTS_STOPPED: {**fine, "event_token_hash": "a" * 64, "event_at": now - timedelta(days=2)},
             Reason.OVER_BUDGET: fine,
             Reason.OLD_KEYS: {**fine, **keys, "keys_changed_at": now - timedelta(days=91)},
         }
@@ -159,6 +162,9 @@ class TestNeeds:
             "just connected": {**fine, "status": AccountStatus.CONNECTED, "last_good_at": None, "verified_at": now},
             "keys to be verified": keys,
             "some calls": fine,
+            "events of today": {**fine, "event_token_hash": "b" * 64, "event_at": now},
+            "a calm fleet": {**fine, "event_token_hash": "c" * 64, "event_at": now - timedelta(days=2)},
+            "no events at all": fine,
         }
         others = {name: make_account(owner, account_name=name, **values) for name, values in well.items()}
         for account, hour, count in (
@@ -170,14 +176,19 @@ class TestNeeds:
                 db.session.add(
                     ApiCall(account_id=account.id, hour_at=hour, region="us-east-1", action=action, count=count - 10)
                 )
+        for account in (made[Reason.EVENTS_STOPPED], others["events of today"], others["no events at all"]):
+            db.session.add(ChangeTally(account_id=account.id, day=day_of(now), stopped=1))
+        # What appears or vanishes without having started or stopped, no event tells of.
+        db.session.add(ChangeTally(account_id=others["a calm fleet"].id, day=day_of(now), appeared=3, vanished=1))
         found = look(owner)
         assert found.needs_count == len(Reason)
         # The list is cut; the last of them is found when the worse ones are gone.
         assert [(need.account_name, list(need.reasons)) for need in found.needs] == [
             (reason, [reason]) for reason in list(Reason)[:8]
         ]
-        made[Reason.FAILED].user_id = make_user().id
-        assert [need.worst for need in look(owner).needs] == list(Reason)[1:]
+        for reason in list(Reason)[:2]:
+            made[reason].user_id = make_user().id
+        assert [need.worst for need in look(owner).needs] == list(Reason)[2:]
 
     def test_an_account_with_two_reasons_is_told_of_once(self) -> None:
         owner = make_user()
@@ -200,3 +211,40 @@ class TestNeeds:
         db.session.add(ApiCall(account_id=account.id, hour_at=hour_of(utc_now()), region="x", action="y", count=10**6))
         db.session.flush()
         assert summarize(owner, interval_seconds=900, calls_per_hour=0).needs_nothing
+
+
+@pytest.mark.usefixtures("context")
+class TestDays:
+    def test_a_day_on_which_nothing_was_read_is_unknown_and_a_quiet_one_is_zero(self) -> None:
+        owner = make_user()
+        today = day_of(utc_now())
+        account = make_account(owner, **ACTIVE)
+        for ago, counts in {
+            0: {"readings": 3, "started": 2},
+            1: {"readings": 96},
+            # No reading came through, and events told of this.
+            3: {"stopped": 1},
+            5: {"readings": 40, "appeared": 7, "vanished": 1},
+            # The first: everything was new.
+            9: {"readings": 1, "appeared": 500},
+        }.items():
+            db.session.add(ChangeTally(account_id=account.id, day=today - timedelta(days=ago), **counts))
+        days = look(owner).days
+        assert len(days) == DAYS
+        by_age = {(today - day.day).days: day for day in days}
+        assert days[-1] == Day(today, accounts=1, appeared=0, started=2, stopped=0, terminated=0, vanished=0)
+        assert [age for age, day in sorted(by_age.items()) if day.is_known] == [0, 1, 3, 5, 9]
+        assert (by_age[5].appeared, by_age[5].vanished, by_age[9].appeared) == (7, 1, 0)
+
+    def test_they_are_of_one_s_own_accounts(self) -> None:
+        people = [make_user(), make_user(), make_user(role=Role.ADMIN)]
+        today = day_of(utc_now())
+        for number, owner in enumerate(people[:2], start=1):
+            account = make_account(owner, **ACTIVE)
+            for day in (today - timedelta(days=1), today):
+                db.session.add(ChangeTally(account_id=account.id, day=day, readings=5, appeared=number))
+        assert [(look(one).days[-1].accounts, look(one).days[-1].appeared) for one in people] == [
+            (1, 1),
+            (1, 2),
+            (2, 3),
+        ]

@@ -110,6 +110,7 @@ def rows(n: int) -> dict[str, dict[str, Any]]:
             "made_at": NOON,
             "user_id": n,
         },
+        "change_tallies": {"account_id": n, "day": NOON.date()},
         "region_permissions": {
             "account_id": n,
             "region": "eu-west-1",

@@ -66,6 +66,7 @@ ON_DELETE = {
     "fk_instance_type_tallies_account_id": "CASCADE",
     "fk_instance_changes_account_id": "CASCADE",
     "fk_instance_changes_instance_pk": "CASCADE",
+    "fk_change_tallies_account_id": "CASCADE",
     "fk_region_permissions_account_id": "CASCADE",
     "fk_api_calls_account_id": "CASCADE",
     "fk_ec2_events_account_id": "CASCADE",

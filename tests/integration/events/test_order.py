@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from flask import Flask
 
 from app.database import db
-from app.models import Account, InstanceChange, RegionScan
+from app.models import Account, ChangeTally, InstanceChange, RegionScan
 from app.models.types import ChangeKind, RegionResult
+from app.services.instances.change_tallies import find_wrong_change_tallies
 from app.services.instances.tallies import find_wrong_tallies
 from tests.factories import make_instance
 from tests.integration.events.events import BEGIN, Fleet, rebalance, state, warning
@@ -70,6 +71,7 @@ class TestManyAtOnce:
         assert len(fleet.kept()) == 3
         with any_database.app_context():
             assert find_wrong_tallies(fleet.account_pk) == []
+            assert find_wrong_change_tallies(fleet.account_pk) == []
 
 
 class TestOneAfterTheOther:
@@ -95,6 +97,10 @@ class TestOneAfterTheOther:
             ("pending", "running", 4),
         ]
         assert fleet.instance().state == "running"
+        with fleet.app.app_context():
+            [day] = db.session.scalars(sa.select(ChangeTally))
+            assert (day.started, day.stopped, day.readings) == (1, 1, 0)
+            assert find_wrong_change_tallies(fleet.account_pk) == []
 
     def test_two_changes_in_one_second_follow_the_course_of_a_life(self, fleet: Fleet) -> None:
         late, early = state(fleet.instance_id, "terminated", 5), state(fleet.instance_id, "shutting-down", 5)

@@ -9,18 +9,21 @@ from flask import Flask
 
 from app.database import db
 from app.errors import FaultCode
-from app.models import Account, RegionScan, Run, User
+from app.models import Account, ChangeTally, RegionScan, Run, User
 from app.models.mixins import utc_now
 from app.models.types import AccountHealth, AccountStatus, AuthStatus, RegionResult, RunKind, RunState
+from app.services.instances.change_tallies import day_of
 from app.services.system_log_handler import flush_logs
 from tests.client import Page, text_of
 from tests.conftest import SignIn
 from tests.factories import make_account, make_instance
 
+SVG = "{http://www.w3.org/2000/svg}"
+
 
 def figures(page: Page) -> dict[str, str]:
     """What the strip says, by its labels."""
-    strip = page.one("dl", class_="figures")
+    strip = page.all("dl", class_="figures")[0]
     return {text_of(each[0]): " ".join(text_of(part) for part in each[1:]) for each in strip}
 
 
@@ -118,6 +121,33 @@ class TestOverview:
             make_instance(discovered(client1))
             db.session.commit()
         assert "Nothing needs you: every account is healthy" in sign_in(client1).get_page("/").text
+
+    def test_it_draws_the_days_and_tells_them_in_a_table(self, app: Flask, sign_in: SignIn, client1: User) -> None:
+        today = day_of(utc_now())
+        with app.app_context():
+            account = discovered(client1)
+            db.session.add(ChangeTally(account_id=account.id, day=today, readings=4, started=3))
+            db.session.add(
+                ChangeTally(account_id=account.id, day=today - timedelta(days=2), readings=90, started=12, vanished=1)
+            )
+            db.session.commit()
+        page = sign_in(client1).get_page("/")
+        [drawing] = [
+            each for each in page.all(f"{SVG}svg", class_="spark") if each.get("aria-label", "").startswith("Started")
+        ]
+        assert drawing.get("aria-label") == (
+            f"Started, 14 days: at most 12 on {today - timedelta(days=2)}; 12 days without data"
+        )
+        assert len(drawing.findall(f"{SVG}rect")) == 14
+        assert [each.get("class") for each in drawing.findall(f"{SVG}rect")].count("unknown") == 12
+        assert "Started 3 at most 12 a day" in page.text
+        table = next(each for each in page.all("table") if "Changes by day" in text_of(each))
+        rows = [[text_of(cell) for cell in row] for row in table.findall("tbody/tr")]
+        assert rows[:3] == [
+            [str(today), "0", "3", "0", "0", "0", "1"],
+            [str(today - timedelta(days=1)), "no data: nothing was read"],
+            [str(today - timedelta(days=2)), "0", "12", "0", "0", "1", "1"],
+        ]
 
     def test_it_leads_who_has_nothing_through_three_steps(self, sign_in: SignIn, client3: User) -> None:
         page = sign_in(client3).get_page("/")
