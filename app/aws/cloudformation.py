@@ -215,16 +215,22 @@ def cli_command(
     *,
     stack_name: str = DEFAULT_STACK_NAME,
     template_file: str = TEMPLATE_FILE_NAME,
+    is_update: bool = False,
+    keeps_event_token: bool = False,
 ) -> str:
-    """The AWS CLI line that installs the downloaded template, quoted for a POSIX shell."""
+    """The AWS CLI line that installs the downloaded template, or changes its stack; quoted for a POSIX shell.
+
+    `keeps_event_token` is for the update of a stack that was given one: a parameter that is left out is emptied.
+    """
     _check(region=region, stack_name=stack_name)
     return shlex.join(
         [
-            *("aws", "cloudformation", "create-stack"),
+            *("aws", "cloudformation", "update-stack" if is_update else "create-stack"),
             *("--region", region),
             *("--stack-name", stack_name),
             *("--template-body", f"file://{template_file}"),
             *("--parameters", f"ParameterKey=ExternalId,ParameterValue={external_id}"),
+            *(["ParameterKey=EventToken,UsePreviousValue=true"] if keeps_event_token else []),
             *("--capabilities", "CAPABILITY_NAMED_IAM"),
         ]
     )

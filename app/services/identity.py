@@ -15,6 +15,12 @@ def find_identity() -> AppIdentity | None:
     return db.session.get(AppIdentity, 1)
 
 
+def can_assume_roles() -> bool:
+    """Whether AWS knew us when we last asked; without that no role can trust us."""
+    identity = find_identity()
+    return identity is not None and bool(identity.account_id)
+
+
 def record_identity(found: "CallerIdentity | AwsFault") -> AppIdentity:
     """Keep the result of a check. A passing fault (no network) leaves the last known identity standing."""
     row = find_identity() or AppIdentity(id=1)

@@ -12,8 +12,8 @@ from app.web.navigation import register_navigation
 from app.web.views import (
     account_events,
     account_permissions,
-    accounts,
     auth,
+    connecting,
     dashboard,
     downtime,
     experiments,
@@ -32,7 +32,7 @@ BLUEPRINTS = tuple(
     for view in (
         auth,
         dashboard,
-        accounts,
+        connecting,  # the blueprint of `accounts`, with connecting them
         account_events,
         account_permissions,
         runs,

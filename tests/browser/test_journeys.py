@@ -8,7 +8,8 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.models import Account, User
+from app.models import Account, Run, User
+from app.models.types import RunState
 from demo.aws.cloud import SimulatedAws
 from tests.browser.conftest import PHONE, OpenPage, Site
 from tests.factories import PASSWORD
@@ -48,6 +49,16 @@ def account_of(site: Site, number: int) -> Account:
         account = db.session.get_one(Account, number)
         db.session.expunge(account)
     return account
+
+
+def ask_now(site: Site) -> None:
+    """As if the next try's time had come."""
+    with site.app.app_context():
+        from app.database import db
+
+        for run in db.session.query(Run).filter_by(state=RunState.QUEUED):
+            run.due_at = run.created_at
+        db.session.commit()
 
 
 class TestSigningIn:
@@ -101,6 +112,45 @@ def reach(page: Page, name: str, *, steps: int = 40) -> None:
 
 
 class TestConnectingByRole:
+    def test_from_add_account_to_what_was_found_with_nothing_pasted(
+        self, aws: SimulatedAws, site: Site, client1: User, open_page: OpenPage
+    ) -> None:
+        aws.run_instances(AWS_ID, "us-east-1", 2, has_public_ip=True)
+        aws.run_instances(AWS_ID, "us-east-1", 1, lifecycle="spot")
+        page = open_page(as_=client1)
+        page.goto("/accounts/new")
+        expect(page.get_by_role("button", name="Show the policy for this choice")).to_be_hidden()
+        page.get_by_label("Name", exact=True).fill("Production")
+        page.get_by_label("Spot prices").uncheck()
+        expect(page.locator("#policy")).not_to_contain_text("DescribeSpotPriceHistory")
+        page.get_by_label("The organization's accounts").check()
+        expect(page.locator("#policy")).to_contain_text("organizations:ListAccounts")
+        assert page.get_by_label("Name", exact=True).input_value() == "Production"
+        page.get_by_label("AWS account id").fill(AWS_ID)
+        page.get_by_role("button", name="Continue").click()
+        page.wait_for_url(re.compile(r"/accounts/\d+$"))
+        account = account_of(site, int(page.url.rsplit("/", 1)[1]))
+        page.evaluate("window.isSamePage = true")
+        page.get_by_label("Role ARN").fill("arn:aws:iam::half")
+        page.locator("h1").click()
+
+        assert site.run_jobs(limit=1) == 1
+        expect(page.get_by_role("heading", name="Looking for the role")).to_be_visible()
+        expect(page.locator("[aria-current=step]")).to_contain_text("Make the role")
+        assert page.get_by_label("Role ARN").input_value() == "arn:aws:iam::half", "what was typed is lost"
+        make_role(aws, account)  # in the other tab
+        ask_now(site)
+        assert site.run_jobs(limit=1) == 1
+        expect(page.locator("[aria-current=step]")).to_contain_text("First reading")
+        assert site.run_jobs(limit=1) == 1
+        expect(page.get_by_role("heading", name="What we found")).to_be_visible()
+        assert page.evaluate("window.isSamePage") is True, "the page was loaded again"
+        figures = page.locator("dl.figures")
+        expect(figures).to_contain_text("33.3%")
+        expect(page.get_by_role("link", name="Switch on events")).to_be_visible()
+        figures.get_by_role("link", name="33.3%").click()
+        expect(page.locator("tbody tr")).to_have_count(1)
+
     def test_the_page_follows_from_pending_to_active_by_itself(
         self, aws: SimulatedAws, site: Site, client1: User, open_page: OpenPage
     ) -> None:
@@ -109,7 +159,7 @@ class TestConnectingByRole:
         number = enter_account(page)
         account = account_of(site, number)
         assert fact(page, "Status") == "pending"
-        assert page.get_by_text(account.external_id).first.is_visible()
+        assert page.locator(".copyable", has_text=account.external_id).first.is_visible()
 
         page.get_by_label("Role ARN").fill(f"arn:aws:iam::{AWS_ID}:user/ops")
         page.get_by_role("button", name="Verify the role").click()

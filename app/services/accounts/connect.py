@@ -1,15 +1,20 @@
 """Connecting an account: a claim first, which keeps nobody out, then the proof by a job."""
 
+from collections.abc import Collection
+
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from app.aws.formats import PARTITIONS, new_external_id, parse_role_arn
+from app.aws.grants import DEFAULT_GRANTS, Grant
 from app.database import db
 from app.errors import ConflictError, InvalidInputError
 from app.models import Account, AccountEvent, Run, User
 from app.models.types import AccountStatus, ConnectionMethod, RunKind
 from app.services import runs, system_logs
+from app.services.accounts.grants import keep_grants
 from app.services.accounts.status import set_standing
+from app.services.identity import can_assume_roles
 
 
 def connect_account(
@@ -19,13 +24,14 @@ def connect_account(
     account_name: str,
     connection_method: ConnectionMethod,
     partition: str = "aws",
+    grants: Collection[Grant] = DEFAULT_GRANTS,
     access_key_id: str = "",
     secret_access_key: str = "",
 ) -> Account:
-    """Enter an account for its owner: pending until AWS has proved it.
+    """Enter an account for its owner, who chose to allow `grants`: pending until AWS has proved it.
 
-    With keys the proof starts at once; a role is named afterwards (`name_role`), once its owner has made it with
-    the External ID that this call makes.
+    With keys the proof starts at once. A role is made afterwards with the External ID that this call makes: it is
+    looked for (`look_for_role`), or named (`name_role`).
 
     Raises:
         ConflictError: the owner has entered this account already. Whether anybody else has is never told.
@@ -39,6 +45,7 @@ def connect_account(
         partition=partition,
         region=PARTITIONS[partition].default_region,
     )
+    keep_grants(account, grants)
     if connection_method is ConnectionMethod.ACCESS_KEYS:
         account.set_access_keys(access_key_id, secret_access_key)
     try:
@@ -47,7 +54,7 @@ def connect_account(
             db.session.flush()
     except IntegrityError:
         raise ConflictError("You have entered this AWS account already.", field="account_id") from None
-    note = "Entered; waiting for the role." if account.role_arn is None else "Entered."
+    note = "Entered; waiting for the role."
     if connection_method is ConnectionMethod.ACCESS_KEYS:
         note = "Entered with access keys."
         runs.enqueue(RunKind.VERIFY_ACCOUNT, account=account, requested_by=owner)
@@ -64,6 +71,17 @@ def connect_account(
         connection_method=connection_method.value,
     )
     return account
+
+
+def look_for_role(account: Account, *, actor: User) -> bool:
+    """Have the role that the template makes looked for until it is there, so that nobody need paste its ARN.
+
+    False, and nothing is done, while this installation cannot assume any.
+    """
+    if not can_assume_roles():
+        return False
+    runs.enqueue(RunKind.VERIFY_ACCOUNT, account=account, requested_by=actor)
+    return True
 
 
 def name_role(account: Account, role_arn: str, *, actor: User) -> None:
@@ -126,12 +144,21 @@ def _start_over(account: Account, actor: User, *, note: str) -> None:
 def request_verification(account: Account, *, actor: User) -> None:
     """Have AWS asked again whether we may read the account.
 
+    One that failed is in question again: what its owner has mended by now may take AWS a minute to know.
+
     Raises:
         ConflictError: there is nothing to verify yet.
     """
     if account.connection_method is ConnectionMethod.IAM_ROLE and not account.role_arn:
-        raise ConflictError("Name the role first: there is nothing to verify yet.", field="role_arn")
-    runs.enqueue(RunKind.VERIFY_ACCOUNT, account=account, requested_by=actor)
+        if not look_for_role(account, actor=actor):
+            raise ConflictError("This installation has no AWS identity yet, so it can look for no role.")
+    else:
+        runs.enqueue(RunKind.VERIFY_ACCOUNT, account=account, requested_by=actor)
+        if account.status is AccountStatus.FAILED and account.connection_method is ConnectionMethod.IAM_ROLE:
+            account.refusals = 0
+            set_standing(
+                account, status=AccountStatus.PENDING, health=account.health, note="Asking AWS again.", actor=actor
+            )
     system_logs.record("audit", f"Verification of {account.account_id} requested", user=actor, account=account)
 
 

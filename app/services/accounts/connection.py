@@ -6,6 +6,7 @@ A job loads this, ends its transaction, and only then talks to AWS: nothing is l
 from dataclasses import dataclass
 
 from app.aws.credentials import CredentialProvider, Credentials, FixedCredentials
+from app.aws.formats import DEFAULT_ROLE_NAME
 from app.database import db
 from app.errors import AwsFault, FaultCode, NotFoundError, SecretError
 from app.models import Account
@@ -38,12 +39,17 @@ class Connection:
         return AssumedRole(self.role_arn, self.external_id, self.session_name)
 
 
+def expected_role_arn(account: Account) -> str:
+    """The role through which the account is read; until one is named, that which the template makes."""
+    return account.role_arn or f"arn:{account.partition}:iam::{account.account_id}:role/{DEFAULT_ROLE_NAME}"
+
+
 def load_connection(account_pk: int) -> Connection:
     """Read an account's connection, opening its keys.
 
     Raises:
         NotFoundError: the account is gone.
-        AwsFault: UNREADABLE_SECRET when the keys do not open, ACCESS_DENIED when no role has been named.
+        AwsFault: UNREADABLE_SECRET when the keys do not open.
     """
     account = db.session.get(Account, account_pk, populate_existing=True)
     if account is None:
@@ -54,14 +60,12 @@ def load_connection(account_pk: int) -> Connection:
             keys = Credentials(*account.open_access_keys())
         except SecretError as error:
             raise AwsFault(FaultCode.UNREADABLE_SECRET, str(error)) from None
-    elif not account.role_arn:
-        raise AwsFault(FaultCode.ACCESS_DENIED, "No role has been named yet.")
     return Connection(
         account_pk=account.id,
         aws_account_id=account.account_id,
         method=account.connection_method,
         region=account.region,
-        role_arn=account.role_arn or "",
+        role_arn=expected_role_arn(account),
         external_id=account.external_id,
         keys=keys,
     )

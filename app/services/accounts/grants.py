@@ -20,7 +20,10 @@ def grants_of(account: Account) -> frozenset[Grant]:
 
 def keep_grants(account: Account, grants: Collection[Grant]) -> None:
     """Write the choice down, beside what else is known of the account."""
-    account.account_metadata = {**account.account_metadata, KEY: [grant.value for grant in Grant if grant in grants]}
+    account.account_metadata = {
+        **(account.account_metadata or {}),
+        KEY: [grant.value for grant in Grant if grant in grants],
+    }
 
 
 def choose_grants(account: Account, grants: Collection[Grant], *, actor: User) -> None:

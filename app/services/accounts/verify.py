@@ -11,16 +11,28 @@ from app.errors import AwsFault, FaultCode
 from app.models import Account, Run
 from app.models.types import AccountHealth, AccountStatus, ConnectionMethod, RunKind
 from app.services import runs
-from app.services.accounts.connection import Connection
+from app.services.accounts.connection import Connection, expected_role_arn
 from app.services.accounts.status import record_fault, record_success, set_standing
 from app.services.runs import Lease, Outcome
 
 if TYPE_CHECKING:
     from app.aws.identity import VerifiedConnection
 
-#: IAM is eventually consistent: a role made a moment ago can be refused for about a minute.
-NEW_ROLE_PATIENCE = timedelta(seconds=90)
-NEW_ROLE_RETRY_SECONDS = 8
+#: A denial of a role that somebody has named is only waited through for so long: IAM is eventually consistent, a new
+#: role or trust policy can be refused for about a minute, and a stack takes a few.
+NEW_ROLE_PATIENCE = timedelta(minutes=10)
+#: And of the role that the template would make, while its owner has not said that there is one.
+LOOKING_PATIENCE = timedelta(hours=1)
+
+
+def patience_for(account: Account) -> timedelta:
+    """How long a pending account's role is asked for before AWS's denial is believed."""
+    return NEW_ROLE_PATIENCE if account.role_arn else LOOKING_PATIENCE
+
+
+def seconds_to_next_try(waited: timedelta) -> float:
+    """A sixth of the time waited so far, and from five seconds to half a minute."""
+    return min(max(waited.total_seconds() / 6, 5), 30)
 
 
 def prove_connection(connection: Connection, meter: CallMeter) -> "VerifiedConnection":
@@ -53,6 +65,8 @@ def record_proof(lease: Lease, verified: "VerifiedConnection") -> Outcome:
     record_success(account)
     account.verified_at = account.next_due_at = database_now()
     account.partition = verified.identity.partition
+    if account.connection_method is ConnectionMethod.IAM_ROLE:
+        account.role_arn = expected_role_arn(account)
     account.account_metadata = {**account.account_metadata, "caller_arn": verified.identity.arn}
     is_new = not account.is_working
     set_standing(
@@ -69,15 +83,16 @@ def record_refusal(lease: Lease, fault: AwsFault) -> Outcome:
     """Note a proof that failed; a role too young to be known yet is asked for again, not called failed."""
     lease.hold()
     account = db.session.get_one(Account, lease.account_pk)
-    if is_waiting_for_role(account, fault) and _is_recent(lease):
-        account.last_tried_at = database_now()
-        return Outcome.again(in_seconds=NEW_ROLE_RETRY_SECONDS, text="Waiting for AWS to know the role")
+    if is_waiting_for_role(account, fault):
+        return _wait_for_role(lease, account, fault)
+    if account.connection_method is ConnectionMethod.IAM_ROLE and fault.code is FaultCode.EXTERNAL_ID_NOT_ENFORCED:
+        account.role_arn = expected_role_arn(account)  # it is there, so it need not be named
     record_fault(account, fault)
     return Outcome.failed(fault.code, str(fault))
 
 
 def is_waiting_for_role(account: Account, fault: AwsFault) -> bool:
-    """Whether a denial may only mean that the role has just been made."""
+    """Whether a denial may only mean that the role has just been made, or not yet."""
     return (
         fault.code is FaultCode.ACCESS_DENIED
         and account.connection_method is ConnectionMethod.IAM_ROLE
@@ -85,6 +100,18 @@ def is_waiting_for_role(account: Account, fault: AwsFault) -> bool:
     )
 
 
-def _is_recent(lease: Lease) -> bool:
+def _wait_for_role(lease: Lease, account: Account, fault: AwsFault) -> Outcome:
     run = db.session.get_one(Run, lease.run_id)
-    return database_now() - run.created_at < NEW_ROLE_PATIENCE
+    now = database_now()
+    waited = now - run.created_at
+    if waited < patience_for(account):
+        account.last_tried_at = now
+        seconds = seconds_to_next_try(waited)
+        text = "Waiting for AWS" if account.role_arn else "Looking for the role"
+        return Outcome.again(in_seconds=seconds, text=text, summary={"tries": run.summary.get("tries", 0) + 1})
+    if account.role_arn:
+        record_fault(account, fault)
+    else:
+        # Nobody said that there is one: nothing failed, and nothing is tried again by itself.
+        account.last_tried_at, account.next_due_at = now, None
+    return Outcome.failed(fault.code, str(fault))

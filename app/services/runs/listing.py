@@ -39,6 +39,16 @@ class RunRow:
         return max((self.run.finished_at or utc_now()) - self.run.started_at, timedelta())
 
     @property
+    def age(self) -> timedelta:
+        """From being asked for until now."""
+        return max(utc_now() - self.run.created_at, timedelta())
+
+    @property
+    def until_due(self) -> timedelta:
+        """Until it is tried; nothing where it may be now."""
+        return max(self.run.due_at - utc_now(), timedelta())
+
+    @property
     def is_early(self) -> bool:
         """Whether it waits for its time, and not for a worker."""
         return self.run.state is RunState.QUEUED and self.run.due_at > utc_now()

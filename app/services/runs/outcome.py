@@ -28,10 +28,10 @@ class Outcome:
         return cls(RunState.FAILED, summary or {}, code, message)
 
     @classmethod
-    def again(cls, *, in_seconds: float, text: str = "") -> "Outcome":
+    def again(cls, *, in_seconds: float, text: str = "", summary: dict[str, Any] | None = None) -> "Outcome":
         """Queue the same run once more: nothing is wrong, it is too early. It is no attempt, so the handler decides
         when to stop asking (by the run's age)."""
-        return cls(RunState.QUEUED, message=text, in_seconds=in_seconds, is_attempt=False)
+        return cls(RunState.QUEUED, summary or {}, message=text, in_seconds=in_seconds, is_attempt=False)
 
     @classmethod
     def broken(cls, attempt: int, text: str) -> "Outcome":

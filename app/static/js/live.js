@@ -1,10 +1,12 @@
-/* Holds a [data-live] part back while nobody can see it or somebody is typing in it, and slows down when the server
+/* Holds a [data-live] part back while nobody can see it or somebody types or selects in it, and slows down when the server
    does not answer. The polling itself is htmx's; filters inside hx-trigger would need eval, which is forbidden. */
 const waits = new Map(); // element id -> { failures, until }
 
 function isBusy(part) {
   const active = document.activeElement;
+  const selection = document.getSelection();
   return part.contains(active) && active.matches("input, select, textarea")
+    || selection && !selection.isCollapsed && part.contains(selection.anchorNode)
     || part.querySelector("dialog[open], :popover-open, button:active");
 }
 
@@ -31,12 +33,13 @@ document.addEventListener("htmx:afterRequest", (event) => {
   }
 });
 
-/* What the reader had before the exchange is there after it: the focus, and what was unfolded. New words that the part
+/* What the reader had before the exchange is there after it: the focus, what was typed and what was unfolded. New words that the part
    announces are put where a screen reader hears them; a part that is exchanged every two seconds cannot say it itself. */
 const FOCUSABLE = "a[href], button, summary, [tabindex]";
+const typed = (part) => [...part.querySelectorAll("input:not([type=hidden]), textarea")].filter((each) => each.name);
 const folds = (part) => [...part.querySelectorAll("details")];
 const nameOf = (details) => details.id || details.querySelector("summary")?.textContent.trim();
-let left = null; // { id, hasFocus, href, index, folds, words }
+let left = null; // { id, hasFocus, href, index, folds, values, words }
 
 document.addEventListener("htmx:beforeSwap", (event) => {
   const part = event.detail.target;
@@ -51,6 +54,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
     href: active.getAttribute("href"),
     index: [...part.querySelectorAll(FOCUSABLE)].indexOf(active),
     folds: new Map(folds(part).map((each) => [nameOf(each), each.open])),
+    values: new Map(typed(part).filter((each) => each.value !== each.defaultValue).map((each) => [each.name, each.value])),
     words: part.dataset.announce ?? "",
   };
 });
@@ -59,6 +63,7 @@ document.addEventListener("htmx:afterSwap", () => {
   const part = left && document.getElementById(left.id);
   if (!part) return;
   for (const each of folds(part)) each.open = left.folds.get(nameOf(each)) ?? each.open;
+  for (const each of typed(part)) each.value = left.values.get(each.name) ?? each.value;
   const words = part.dataset.announce ?? "";
   if (words !== left.words) document.getElementById("announcer").textContent = words;
   if (!left.hasFocus) return;
