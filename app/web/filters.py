@@ -40,6 +40,12 @@ def exact_time(value: datetime | None, zone: str | None = None) -> str:
     return f"{local:%Y-%m-%d %H:%M:%S} {local.tzname() or zone}"
 
 
+def precise_time(value: datetime, zone: str | None = None) -> str:
+    """`2026-11-22 21:09:36.123` in the viewer's zone (or the given one): for lines, of which many come in a second."""
+    local = value.astimezone(_zone(zone))
+    return f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03}"
+
+
 def clock(value: datetime | None, zone: str | None = None, now: datetime | None = None) -> str:
     """`14:02` in the viewer's zone (or the given one) for today, `2026-11-22 14:02` for another day."""
     if value is None:
@@ -112,6 +118,11 @@ def plural(count: int, one: str, many: str | None = None) -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
+def viewer_zone() -> ZoneInfo:
+    """The zone in which times are shown to the viewer, and in which those that they enter are meant."""
+    return _zone(None)
+
+
 def _zone(name: str | None) -> ZoneInfo:
     if name is None:
         viewer = find_viewer()
@@ -124,6 +135,17 @@ def _zone(name: str | None) -> ZoneInfo:
 
 def register_filters(app: Flask) -> None:
     """Make the filters known to templates by their names."""
-    for function in (relative_time, exact_time, clock, duration, iso, number, money, percent_floor, plural):
+    for function in (
+        relative_time,
+        exact_time,
+        precise_time,
+        clock,
+        duration,
+        iso,
+        number,
+        money,
+        percent_floor,
+        plural,
+    ):
         app.jinja_env.filters[function.__name__] = function
     app.jinja_env.filters["bytes"] = bytes_

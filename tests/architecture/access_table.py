@@ -84,6 +84,8 @@ TABLE = {
     "GET downtime.index": "? + + + + +",
     # The installation's log: admins.
     "GET system_logs.index": "? - - - + +",
+    "GET system_logs.newer": "? - - - + +",
+    "POST system_logs.export": "? - - - + +",
     # People: super admins.
     "GET users.index": "? - - - - +",
     "GET users.new": "? - - - - +",

@@ -57,7 +57,7 @@ PAGES = {
     "saved_views.edit": ["/views/{view}/edit"],
     "experiments.index": ["/experiments"],
     "downtime.index": ["/downtime"],
-    "system_logs.index": ["/system-logs", "/system-logs?component=tests&level=warning"],
+    "system_logs.index": ["/system-logs", "/system-logs?component=tests&level=warning", "/system-logs?follow=1"],
     "users.index": ["/users"],
     "users.new": ["/users/new"],
     "users.show": ["/users/{client3}", "/users/{superadmin}"],
@@ -79,6 +79,7 @@ NOT_PAGES = {
     "instances.download",
     "exports.latest",
     "saved_views.show",
+    "system_logs.newer",
 }
 COLOR_RULES = ["color-contrast", "link-in-text-block"]
 VISITORS = ("anonymous", "client1", "client3", "admin", "superadmin")

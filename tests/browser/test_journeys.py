@@ -4,12 +4,14 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.models import Account, Run, User
-from app.models.types import RunState
+from app.database import db
+from app.models import Account, Run, SystemLog, User
+from app.models.types import LogLevel, RunState
 from demo.aws.cloud import SimulatedAws
 from tests.browser.conftest import PHONE, OpenPage, Site
 from tests.factories import PASSWORD
@@ -330,3 +332,31 @@ class TestTheFrame:
 
 def background(page: Page) -> str:
     return str(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+
+
+class TestFollowingTheLog:
+    def test_new_lines_come_to_the_top_until_one_stops(
+        self, site: Site, admin: User, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("app.web.views.system_logs.FOLLOW_SECONDS", 0.3)
+        monkeypatch.setattr("app.services.log_search.SETTLE", timedelta(milliseconds=50))
+
+        def log(message: str) -> None:
+            with site.app.app_context():
+                db.session.add(SystemLog(component="told", level=LogLevel.INFO, message=message, details={"a": 1}))
+                db.session.commit()
+
+        page = open_page(as_=admin)
+        page.goto("/system-logs?component=told&follow=1")
+        lines = page.locator("#log-lines th")
+        expect(lines).to_have_count(0)
+        log("the first")
+        expect(lines).to_have_count(1)
+        page.locator("#log-lines summary").click()
+        log("the second")
+        expect(lines).to_have_count(2)
+        expect(lines.first).to_contain_text("the second")
+        assert page.locator("#log-lines details[open]").count() == 1, "what was unfolded stays so"
+        page.get_by_role("link", name="Stop").click()
+        expect(page.get_by_role("link", name="Follow")).to_be_visible()
+        assert page.locator("[data-live]").count() == 0

@@ -24,7 +24,7 @@ from app.database import db, new_id
 from app.errors import ForbiddenError
 from app.models import SystemLog, User
 from app.models.types import LogLevel, Role
-from app.services import system_log_handler, system_logs
+from app.services import log_search, system_log_handler, system_logs
 from app.services.system_log_handler import configure_logging, flush_logs
 from app.services.system_logs import acting_account_id, acting_user_id, request_id
 
@@ -267,9 +267,9 @@ class TestAudit:
         with any_database.app_context():
             client = User(username="c", email="c@example.com", password_hash="x", role=Role.CLIENT)
             with pytest.raises(ForbiddenError):
-                system_logs.list_logs(client, system_logs.LogFilters())
+                log_search.list_logs(client, log_search.LogFilters())
             with pytest.raises(ForbiddenError):
-                system_logs.list_components(client)
+                log_search.list_components(client)
 
 
 class TestReading:
@@ -285,10 +285,10 @@ class TestReading:
 
     def test_components_are_listed_once_in_order(self, any_database: Flask, reader: User) -> None:
         with any_database.app_context():
-            assert system_logs.list_components(reader) == []
+            assert log_search.list_components(reader) == []
             for name in ("web", "audit", "runs", "web", "audit"):
                 self.add(2, component=name)
-            assert system_logs.list_components(reader) == ["audit", "runs", "web"]
+            assert log_search.list_components(reader) == ["audit", "runs", "web"]
 
     @pytest.mark.parametrize(
         ("text", "found"),
@@ -299,16 +299,16 @@ class TestReading:
     ) -> None:
         with any_database.app_context():
             self.add(12)
-            assert len(system_logs.list_logs(reader, system_logs.LogFilters(text=text)).entries) == found
+            assert len(log_search.list_logs(reader, log_search.LogFilters(text=text)).entries) == found
 
     def test_pages_meet_without_gap_or_overlap(self, any_database: Flask, reader: User) -> None:
-        filters = system_logs.LogFilters()
+        filters = log_search.LogFilters()
         with any_database.app_context():
             self.add(25)
             seen, before = [], None
             pages = []
             while True:
-                page = system_logs.list_logs(reader, filters, before=before, limit=10)
+                page = log_search.list_logs(reader, filters, before=before, limit=10)
                 pages.append(page)
                 seen += [entry.log.message for entry in page.entries]
                 before = page.older_than
@@ -317,7 +317,7 @@ class TestReading:
             assert seen == [f"line {n}" for n in range(25)][::-1]
             assert [len(page.entries) for page in pages] == [10, 10, 5]
             assert [page.newer_than is None for page in pages] == [True, False, False]
-            back = system_logs.list_logs(reader, filters, after=pages[2].newer_than, limit=10)
+            back = log_search.list_logs(reader, filters, after=pages[2].newer_than, limit=10)
             assert [entry.log.id for entry in back.entries] == [entry.log.id for entry in pages[1].entries]
 
 

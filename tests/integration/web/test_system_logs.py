@@ -1,17 +1,22 @@
 """The page of the application's log."""
 
+import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
 
-from app.database import db
-from app.models import SystemLog, User
+from app.database import db, first_id_at
+from app.models import Account, SystemLog, User
+from app.models.mixins import utc_now
 from app.models.types import LogLevel
 from app.services.system_log_handler import flush_logs
 from tests.client import PageClient
 from tests.conftest import SignIn
+
+ON_THAT_DAY = datetime(2026, 2, 3, 10, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -62,6 +67,9 @@ class TestSystemLogsPage:
             "account=88",
             "request=req-99",
             "q=the&level=error",
+            "level=problems",
+            "from=2026-02-03T10:00&to=2026-02-03T11:00",
+            "from=2026-02-03T10:00:00Z&to=2026-02-03T10:00:01Z",
         ],
     )
     def test_each_filter_narrows_it(self, reader: PageClient, log: Callable[..., int], query: str) -> None:
@@ -72,10 +80,42 @@ class TestSystemLogsPage:
             "user_id": 77,
             "account_id": 88,
             "request_id": "req-99",
+            "logged_at": ON_THAT_DAY,
+            "id": first_id_at(ON_THAT_DAY),
         }
         log("The chosen one", **chosen)
         page = reader.get_page(f"/system-logs?{query}")
         assert messages(page) == ["The chosen one"]
+
+    def test_people_and_accounts_are_found_by_what_they_are_called(
+        self, reader: PageClient, log: Callable[..., int], client1: User, account1: Account
+    ) -> None:
+        log("By client1", user_id=client1.id)
+        log("About the account", account_id=account1.id)
+        assert messages(reader.get_page("/system-logs?user=Client1")) == ["By client1"]
+        assert messages(reader.get_page(f"/system-logs?account={account1.account_id}")) == ["About the account"]
+        assert messages(reader.get_page("/system-logs?account=999999999999")) == []
+
+    def test_a_period_ends_now(self, reader: PageClient, log: Callable[..., int]) -> None:
+        for hours in (0, 2, 30):
+            at = utc_now() - timedelta(hours=hours)
+            log(f"{hours} hours ago", logged_at=at, id=first_id_at(at), component="aged")
+        found = {
+            period: messages(reader.get_page(f"/system-logs?component=aged&period={period}"))
+            for period in ("hour", "day", "week")
+        }
+        assert [len(lines) for lines in found.values()] == [1, 2, 3]
+
+    def test_times_are_meant_in_the_reader_s_zone(
+        self, app: Flask, reader: PageClient, log: Callable[..., int], admin: User
+    ) -> None:
+        log("At ten in London", logged_at=ON_THAT_DAY, id=first_id_at(ON_THAT_DAY))
+        with app.app_context():
+            db.session.get_one(User, admin.id).time_zone = "Asia/Kolkata"
+            db.session.commit()
+        assert messages(reader.get_page("/system-logs?from=2026-02-03T15:30&to=2026-02-03T15:31"))
+        assert "2026-02-03 15:30:00.000" in reader.page.text
+        assert not messages(reader.get_page("/system-logs?from=2026-02-03T10:00&to=2026-02-03T10:01"))
 
     def test_a_filter_can_be_taken_away(self, reader: PageClient, log: Callable[..., int]) -> None:
         log("Something", level=LogLevel.ERROR)
@@ -139,6 +179,8 @@ class TestSystemLogsPage:
         [
             "user=x", "user=-1", "user=99999999999999999999", "account=1%00", "before=%F0%9F%98%80", "after=1e9",
             "level=nonsense", "q=%00", "q=%25", "q=%FF", "q=' OR 1=1 --", "component=%00", "request=%00",
+            "from=yesterday", "from=0001-01-01T00:00", "to=9999-12-31T23:59", "to=2026-02-30T00:00", "period=aeon",
+            "follow=1&user=x", "account=abcdefghijkl", "account=%F0%9F%98%80",
         ],
     )  # fmt: skip
     def test_a_hostile_address_is_answered_calmly(
@@ -161,3 +203,113 @@ class TestSystemLogsPage:
             reader.get("/system-logs")
         selects = [[s for s in found if "INSERT" not in s and "BEGIN" not in s] for found in (few, many)]
         assert len(selects[0]) == len(selects[1])
+
+
+class TestFollowing:
+    def follow(self, page: Any) -> str:
+        return str(page.one("div", id="follow").get("hx-get"))
+
+    def test_a_look_brings_what_is_new_and_nothing_twice(self, reader: PageClient, log: Callable[..., int]) -> None:
+        # Old enough to be settled.
+        at = utc_now() - timedelta(minutes=1)
+
+        def add(message: str, seconds: int, component: str = "told") -> None:
+            moment = at + timedelta(seconds=seconds)
+            log(message, component=component, logged_at=moment, id=first_id_at(moment))
+
+        add("before", 0)
+        page = reader.get_page("/system-logs?component=told&follow=1")
+        assert messages(page) == ["before"]
+        add("second", 2)
+        add("first", 1)
+        add("somebody else's", 3, component="other")
+        reader.get(self.follow(page))
+        assert messages(reader.page) == ["second", "first"]
+        assert "afterbegin:#log-lines" in reader.page.html
+        again = self.follow(reader.page)
+        reader.get(again)
+        assert messages(reader.page) == []
+        add("third", 4)
+        reader.get(self.follow(reader.page))
+        assert messages(reader.page) == ["third"]
+
+    def test_what_is_not_settled_comes_with_a_later_look(self, reader: PageClient, log: Callable[..., int]) -> None:
+        page = reader.get_page("/system-logs?component=told&follow=1")
+        # Its id is of a moment that another process may still be writing lines of.
+        log("just now", component="told", id=first_id_at(utc_now() + timedelta(seconds=30)))
+        reader.get(self.follow(page))
+        assert messages(reader.page) == []
+
+    def test_it_ends_by_itself_and_can_be_gone_on_with(self, reader: PageClient) -> None:
+        reader.get("/system-logs/newer?component=told&after=1&left=1")
+        assert reader.page.one("div", id="follow").get("hx-get") is None
+        assert reader.page.links()["Go on"] == "/system-logs?component=told&follow=1"
+        reader.get("/system-logs/newer?component=told&after=1&left=99999999")
+        assert "left=599" in self.follow(reader.page)
+
+    def test_without_a_script_newer_lines_are_a_link_away(self, reader: PageClient, log: Callable[..., int]) -> None:
+        log("old", component="told")
+        newer = reader.get_page("/system-logs?component=told").links()["Newer lines"]
+        assert "Nothing on this side" in reader.get_page(newer).text
+        log("new", component="told")
+        assert messages(reader.get_page(newer)) == ["new"]
+
+
+class TestExport:
+    def test_it_is_what_is_filtered_one_object_a_line_the_oldest_first(
+        self, reader: PageClient, log: Callable[..., int], client1: User
+    ) -> None:
+        evil = '=1+1\n{"level": "error"}\u2028'
+        log("other")
+        for number in range(3):
+            log(
+                f"{number} {evil}",
+                component="told",
+                details={"exception": "Traceback", "n": number},
+                user_id=client1.id,
+            )
+        reader.get_page("/system-logs?component=told")
+        response = reader.submit("/system-logs/export")
+        assert response.mimetype == "application/x-ndjson"
+        assert "attachment" in response.headers["Content-Disposition"]
+        lines = [json.loads(line) for line in response.text.splitlines()]
+        assert [line["message"] for line in lines] == [f"{number} {evil}" for number in range(3)]
+        assert lines[2] | {"time": ""} == {
+            "time": "",
+            "level": "info",
+            "component": "told",
+            "message": f"2 {evil}",
+            "user_id": client1.id,
+            "details": {"n": 2},
+            "exception": "Traceback",
+        }
+
+    def test_many_batches_lose_and_double_nothing(
+        self, reader: PageClient, log: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("app.services.log_search.EXPORT_BATCH", 4)
+        for number in range(11):
+            log(str(number), component="told")
+        reader.get_page("/system-logs?component=told")
+        lines = reader.submit("/system-logs/export").text.splitlines()
+        assert [json.loads(line)["message"] for line in lines] == [str(number) for number in range(11)]
+
+    def test_that_it_was_taken_is_in_the_log(self, reader: PageClient, admin: User) -> None:
+        reader.get_page("/system-logs?level=error")
+        reader.submit("/system-logs/export")
+        page = reader.get_page(f"/system-logs?component=audit&user={admin.id}")
+        assert "log lines exported" in messages(page)
+        assert '"level": "error"' in page.text
+
+
+class TestErrorPages:
+    def test_admins_are_led_from_an_error_to_its_lines(
+        self, reader: PageClient, client1: User, sign_in: SignIn
+    ) -> None:
+        response = reader.get("/nothing/here")
+        request_id = response.headers["X-Request-ID"]
+        assert reader.page.links()["its lines in the system logs"] == f"/system-logs?request={request_id}"
+        mine = sign_in(client1)
+        mine.get("/nothing/here")
+        assert "its lines in the system logs" not in mine.page.links()
+        assert "quote it" in mine.page.text
