@@ -125,7 +125,7 @@ class Databases:
     @staticmethod
     def _execute(url: URL, statement: str) -> None:
         engine = sa.create_engine(
-            url, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 3}
+            url, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 15}
         )
         with engine.connect() as connection:
             connection.exec_driver_sql(statement)

@@ -84,7 +84,7 @@ class Faults:
     def __init__(self) -> None:
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
-        self.closing = threading.Event()
+        self._taken_back = threading.Event()
 
     def add(self, kind: str, **options: Any) -> Fault:
         """`add("throttle", region="eu-west-1", times=2)`; see `Fault` for the options."""
@@ -94,8 +94,11 @@ class Faults:
         return fault
 
     def clear(self) -> None:
+        """Take all back; answers that hang or drip are sent at once."""
         with self._lock:
             self._faults.clear()
+            self._taken_back.set()
+            self._taken_back = threading.Event()
 
     def find(self, call: Call, account_id: str | None, page: int) -> Fault | None:
         with self._lock:
@@ -123,7 +126,7 @@ class Faults:
             case "reset":
                 cut_connection(environ)
             case "hang":
-                self.closing.wait(fault.seconds)
+                self._taken_back.wait(fault.seconds)
             case kind if kind in INSTEAD:
                 return INSTEAD[kind]()
         return None
@@ -142,13 +145,13 @@ class Faults:
 
     def send(self, fault: Fault | None, body: bytes) -> Iterable[bytes]:
         """The body, at once or dripping."""
-        return self._drip(body, fault.seconds) if fault and fault.kind == "drip" else [body]
+        return self._drip(body, fault) if fault and fault.kind == "drip" else [body]
 
-    def _drip(self, body: bytes, seconds: float) -> Iterator[bytes]:
+    def _drip(self, body: bytes, fault: Fault) -> Iterator[bytes]:
+        taken_back = self._taken_back
         for position in range(len(body)):
             yield body[position : position + 1]
-            if self.closing.wait(seconds):
-                return
+            taken_back.wait(fault.seconds)
 
 
 def cut_connection(environ: dict[str, Any]) -> None:

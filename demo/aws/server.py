@@ -53,7 +53,7 @@ class AwsServer:
 
     def stop(self) -> None:
         """Stop, and close what is waiting or dripping."""
-        self.cloud.faults.closing.set()
+        self.cloud.faults.clear()
         if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join(5)

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from app.aws.identity import CallerIdentity
@@ -37,6 +37,10 @@ ARGUMENTS = [
     "--no-first-run",
     "--mute-audio",
 ]
+#: How long a browser may take over anything: a busy machine is no fault of a page.
+TIMEOUT_SECONDS = 40
+expect.set_options(timeout=TIMEOUT_SECONDS * 1000)
+
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 #: A page that is sent back with 422 is shown, and Chromium calls it a resource that failed to load.
@@ -167,7 +171,7 @@ def open_page(chromium: Browser, site: Site) -> Iterator[OpenPage]:
 
 def new_context(browser: Browser, site: Site, **options: Any) -> BrowserContext:
     context = browser.new_context(base_url=site.url, reduced_motion="reduce", locale="en-GB", **options)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(TIMEOUT_SECONDS * 1000)
     return context
 
 

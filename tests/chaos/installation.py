@@ -156,10 +156,13 @@ class Installation:
 
     # --- work ----------------------------------------------------------------------------------------------
 
-    def become(self, generation: int) -> None:
-        """Let time pass in AWS."""
-        self.aws.become(generation=generation)
+    def become(self, generation: int, *, is_held: bool = False) -> None:
+        """Let time pass in AWS, which `is_held` lets answer for one region only, until `let_go()`."""
+        self.aws.become(generation=generation, held=int(is_held))
         self.fleets = [replace(fleet, generation=generation) for fleet in self.fleets]
+
+    def let_go(self) -> None:
+        self.aws.become(held=0)
 
     def ask(self, numbers: Sequence[int] | None = None) -> list[int]:
         """Queue a discovery of every account, or of those with these places; the ids of the runs."""

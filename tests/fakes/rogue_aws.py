@@ -9,6 +9,9 @@ from urllib.parse import parse_qsl
 
 NAMESPACE = "http://ec2.amazonaws.com/doc/2016-11-15/"
 
+#: Whoever waits for an answer that never comes, or for all of one that drips, waits for longer than any test may take.
+SILENT_SECONDS, DRIP_SECONDS = 120, 0.25
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -78,7 +81,7 @@ class Rogue:
         handler.close_connection = answer.manner != "plain"
         try:
             if answer.manner == "silent":
-                self.closing.wait(10)
+                self.closing.wait(SILENT_SECONDS)
                 return
             if answer.manner == "reset":
                 handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
@@ -94,7 +97,7 @@ class Rogue:
                 for position in range(len(answer.body)):
                     handler.wfile.write(answer.body[position : position + 1])
                     handler.wfile.flush()
-                    if self.closing.wait(0.05):
+                    if self.closing.wait(DRIP_SECONDS):
                         return
             else:
                 handler.wfile.write(answer.body)

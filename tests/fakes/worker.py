@@ -2,8 +2,9 @@
 
 `real` serves, and `really RUN_ID` does one, with the application's own handlers instead.
 
-Everything but the handlers is the application's own. A job notes its begin in `<instance>/begun`, takes JOB_SECONDS,
-and writes one line of component `effect` into `system_logs`: what must be there exactly once.
+Everything but the handlers is the application's own. A job notes its begin in `<instance>/begun`, waits for the file
+JOB_UNTIL where one is named, and writes one line of component `effect` into `system_logs`: what must be there exactly
+once.
 """
 
 import os
@@ -31,8 +32,9 @@ THREADS = 10
 def slow_job(lease: Lease) -> Outcome:
     config: Config = current_app.extensions["spotkeeper"]
     with (config.instance_path / "begun").open("a") as file:
-        file.write(f"{lease.run_id} {os.getpid()}\n")
-    time.sleep(float(os.environ["JOB_SECONDS"]))
+        file.write(f"{lease.run_id} {os.getpid()} {os.getppid()}\n")
+    while (until := os.environ.get("JOB_UNTIL")) and not Path(until).exists():
+        time.sleep(0.02)
     add_effect(lease)
     return Outcome.succeeded({"effects": 1})
 

@@ -55,9 +55,9 @@ class TestWhatIsAccepted:
         assert caught.value.field == "password"
 
     def test_a_long_one_is_judged_quickly(self) -> None:
-        begun = time.perf_counter()
+        begun = time.thread_time()
         check_new_password("violet umbrella " * 16)
-        assert time.perf_counter() - begun < 1
+        assert time.thread_time() - begun < 1
 
     def test_a_made_one_is_accepted_and_never_the_same(self) -> None:
         made = {make_initial_password() for _ in range(100)}
@@ -94,9 +94,9 @@ class TestHowItIsKept:
         def fastest(hashed: str | None) -> float:
             times = []
             for _ in range(8):
-                begun = time.perf_counter()
+                begun = time.thread_time()
                 verify_password(hashed, "a wrong one")
-                times.append(time.perf_counter() - begun)
+                times.append(time.thread_time() - begun)
             return min(times)
 
         assert 0.5 < fastest(None) / fastest(stored) < 2

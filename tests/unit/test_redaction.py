@@ -6,7 +6,7 @@ import hashlib
 import html
 import json
 import urllib.parse
-from time import perf_counter
+from time import thread_time
 from typing import Any
 
 import pytest
@@ -155,6 +155,6 @@ class TestWhatStays:
     @pytest.mark.parametrize("part", ["a", "password", "=", "%", "x:", "secret='", "\\u", "://", "<token"])
     def test_no_text_takes_long(self, part: str) -> None:
         text = part * (16_000 // len(part))
-        began = perf_counter()
+        began = thread_time()
         redact_text(text)
-        assert perf_counter() - began < 0.5
+        assert thread_time() - began < 0.5

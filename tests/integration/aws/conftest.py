@@ -7,6 +7,9 @@ import pytest
 from app.aws.credentials import Credentials
 from tests.fakes.rogue_aws import Rogue
 
+#: Seconds: far less than the endpoint keeps anybody waiting, far more than a busy machine needs.
+SOON = 15
+
 
 @pytest.fixture
 def rogue(monkeypatch):
@@ -33,5 +36,6 @@ def _quick(quick_retries):
 
 @pytest.fixture
 def stopwatch():
+    """`stopwatch() < SOON`: nobody waited for what never comes, which would have taken minutes."""
     started = time.monotonic()
     return lambda: time.monotonic() - started

@@ -138,8 +138,8 @@ class TestWaiting:
         assert run_of(app, account).state is RunState.QUEUED
 
     def test_it_says_what_may_be_missing(self, app: Flask, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("app.cli.discover.WORKERS_EXPECTED_WITHIN", 0.1)
-        assert "Is `flask worker` running?" in run(app, AWS_ID, "--timeout", "0.6")[2]
+        monkeypatch.setattr("app.cli.discover.WORKERS_EXPECTED_WITHIN", 0)
+        assert "Is `flask worker` running?" in run(app, AWS_ID, "--timeout", "1")[2]
 
     def test_one_that_is_under_way_is_joined(self, app: Flask, account: Account) -> None:
         run(app, AWS_ID, "--timeout", "0.1")
@@ -155,7 +155,7 @@ class TestWaiting:
         self, app: Flask, account: Account, config: Config, start: Start, aws_environment: dict[str, str]
     ) -> None:
         start(config, "real", **aws_environment)
-        code, output, errors = run(app, AWS_ID, "--timeout", "20")
+        code, output, errors = run(app, AWS_ID, "--timeout", "90")
         assert code == 0, output + errors
         assert run_of(app, account).worker.startswith("test-")
 
@@ -164,14 +164,14 @@ class TestARealProcess:
     def test_ctrl_c_leaves_the_job_queued_and_says_so(
         self, app: Flask, account: Account, fleet: SimulatedAws, config: Config, aws_environment: dict[str, str]
     ) -> None:
-        fleet.faults.add("hang", action="DescribeInstances", seconds=8)
+        fleet.faults.add("hang", action="DescribeInstances", seconds=600)
         command = [sys.executable, "-m", "flask", "--app", "wsgi", "discover", AWS_ID, "--here", "--json"]
         pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         with subprocess.Popen(command, env=environment_of(config, **aws_environment), cwd=ROOT, **pipes) as process:
             try:
                 wait_for(lambda: (run := run_of(app, account)).state is RunState.RUNNING and run.progress_total == 2)
                 process.send_signal(signal.SIGINT)
-                output, errors = process.communicate(timeout=6)
+                output, errors = process.communicate(timeout=60)
             finally:
                 process.kill()
         assert process.returncode == 130, errors

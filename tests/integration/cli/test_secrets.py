@@ -231,14 +231,18 @@ class TestNewKey:
         assert run(app, "new-key", key_id).exit_code == 2
 
 
-#: Slow between the batches, not within: a lock held for long would keep the test itself out.
+#: Slow between the batches, not within: a lock held for long would keep the test itself out. After so many batches
+#: as its argument says it waits to be killed.
 ROTATE = """
 import sys, time
 from app import create_app
 from app.cli import secrets
 original = secrets.rotate_batch
+left = float(sys.argv[1])
 def slowly(*args, **kwargs):
-    time.sleep(0.05)
+    global left
+    left -= 1
+    time.sleep(0.05 if left >= 0 else 600)
     return original(*args, **kwargs)
 secrets.rotate_batch = slowly
 runner = create_app().test_cli_runner()
@@ -248,7 +252,7 @@ sys.exit(runner.invoke(args=["secrets", "rotate", "--batch-size", "5"], catch_ex
 
 class TestAcrossProcesses:
     @pytest.fixture
-    def start(self, app: Flask) -> Callable[[], subprocess.Popen[bytes]]:
+    def start(self, app: Flask) -> Callable[..., subprocess.Popen[bytes]]:
         config: Config = app.extensions["spotkeeper"]
         env = {
             **os.environ,
@@ -258,14 +262,14 @@ class TestAcrossProcesses:
             "ENCRYPTION_KEYS": f"{KEYS['new']},{KEYS['old']}",
         }
         root = Path(__file__).parents[3]
-        return lambda: subprocess.Popen([sys.executable, "-c", ROTATE], env=env, cwd=root)
+        return lambda batches="inf": subprocess.Popen([sys.executable, "-c", ROTATE, batches], env=env, cwd=root)
 
     def test_a_rotation_killed_midway_is_taken_up_by_the_next(
-        self, app: Flask, start: Callable[[], subprocess.Popen[bytes]]
+        self, app: Flask, start: Callable[..., subprocess.Popen[bytes]]
     ) -> None:
-        seed(app, 120)
+        seed(app, 30)
         before = opened(app)
-        process = start()
+        process = start("3")
         while key_ids(app) == ["old"]:
             assert process.poll() is None
             time.sleep(0.01)
@@ -279,7 +283,7 @@ class TestAcrossProcesses:
         assert opened(app) == before
 
     def test_a_rotation_loses_nothing_that_others_write_meanwhile(
-        self, app: Flask, start: Callable[[], subprocess.Popen[bytes]]
+        self, app: Flask, start: Callable[..., subprocess.Popen[bytes]]
     ) -> None:
         ids = seed(app, 60)
         process = start()

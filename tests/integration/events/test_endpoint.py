@@ -1,7 +1,6 @@
 """The endpoint: who is let in, what is taken, and what is answered."""
 
 import json
-import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -36,11 +35,9 @@ def problem_of(answer: Any) -> tuple[int, str]:
 
 class TestWhoIsLetIn:
     def test_the_token_alone_does_it_from_anywhere(self, fleet: Fleet) -> None:
-        started = time.monotonic()
         answer = fleet.post(state(fleet.instance_id, "stopped"))
         assert (answer.status_code, answer.get_json()) == (202, {"outcome": "applied", "is_duplicate": False})
         assert fleet.instance().state == "stopped"
-        assert time.monotonic() - started < 1
         assert fleet.account().event_at is not None
 
     @pytest.mark.parametrize("token", ["", "x", "A" * 43, "é" * 43, "a" * 5000, "' OR 1=1 --"])

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,8 @@ import sqlalchemy as sa
 from flask import Flask
 
 from app.config import Config
-from app.database import db
-from app.models import Account, Run, SystemLog
+from app.database import database_now, db
+from app.models import Account, AccountLock, Run, SystemLog
 from app.models.types import RunKind
 from app.services.runs import Lease, Outcome, enqueue
 from app.tasks.handlers import HANDLERS
@@ -39,8 +40,7 @@ def environment_of(config: Config, **more: str) -> dict[str, str]:
         "ENCRYPTION_KEYS": keys,
         "BROKER_URL": config.broker_url,
         "SPOTKEEPER_ENV": "development",
-        "LEASE_SECONDS": "2",
-        "JOB_SECONDS": "0",
+        "LEASE_SECONDS": "30",
         "C_FORCE_ROOT": "1",
         **more,
     }
@@ -48,7 +48,7 @@ def environment_of(config: Config, **more: str) -> dict[str, str]:
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """`start(config, "serve", JOB_SECONDS="1")`: a process of tests.fakes.worker, in its own group."""
+    """`start(config, "serve", JOB_UNTIL="/tmp/file")`: a process of tests.fakes.worker, in its own group."""
     processes: list[subprocess.Popen[str]] = []
 
     def start_process(config: Config, *arguments: str, **environment: str) -> subprocess.Popen[str]:
@@ -73,7 +73,7 @@ def start() -> Iterator[Start]:
         process.stdout.close()
 
 
-def wait_for(condition: Callable[[], object], *, seconds: float = 20, every: float = 0.05) -> None:
+def wait_for(condition: Callable[[], object], *, seconds: float = 60, every: float = 0.05) -> None:
     """Fails when the condition does not become true in time."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -99,6 +99,16 @@ def add_run(
         run_id = enqueue(kind, account=account, **options).id  # type: ignore[arg-type]
         db.session.commit()
         return run_id
+
+
+def end_lease(app: Flask, run_id: int) -> None:
+    """As if its worker had been silent for that long."""
+    with app.app_context():
+        ended = {"lease_until": database_now() - timedelta(seconds=1)}
+        account_pk = db.session.scalar(sa.select(Run.account_id).where(Run.id == run_id))
+        db.session.execute(sa.update(Run).where(Run.id == run_id).values(ended))
+        db.session.execute(sa.update(AccountLock).where(AccountLock.account_id == account_pk).values(ended))
+        db.session.commit()
 
 
 def read_run(app: Flask, run_id: int) -> Run:

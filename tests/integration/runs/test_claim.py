@@ -5,19 +5,20 @@ import threading
 import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from app.database import db
+from app.database import database_now, db
 from app.errors import FaultCode, LeaseLostError
 from app.models import Account, Run
 from app.models.types import RunKind, RunState
 from app.services.runs import MAX_ATTEMPTS, Lease, Outcome, claim, finish, hand_back, reap
 from app.tasks.work import perform
 from tests.fakes.worker import add_effect
-from tests.integration.runs.conftest import Start, add_accounts, add_run, effects, read_run, wait_for
+from tests.integration.runs.conftest import Start, add_accounts, add_run, effects, end_lease, read_run, wait_for
 
 
 def end(app: Flask, lease: Lease, outcome: Outcome | None = None) -> None:
@@ -146,20 +147,22 @@ class TestALeaseThatEnds:
 
     def test_it_does_not_end_while_the_job_is_at_work(self, any_database: Flask, handle: object) -> None:
         run_id = add_run(any_database, add_accounts(any_database)[0])
-        expired: list[object] = []
+        late: list[object] = []
 
         def job(lease: Lease) -> Outcome:
-            for _ in range(8):
-                time.sleep(0.3)
-                expired.extend(reap())
-                db.session.rollback()
+            first = read_run(any_database, run_id).lease_until
+            lease.seconds = 60  # so that a busy machine does not end the one that the heartbeat takes
+            wait_for(lambda: read_run(any_database, run_id).lease_until > first + timedelta(seconds=30))
+            wait_for(lambda: database_now() > first)
+            late.extend(reap())
+            db.session.rollback()
             lease.hold()
             return Outcome.succeeded()
 
         handle(job)  # type: ignore[operator]
         with any_database.app_context():
-            perform(run_id, worker="test", lease_seconds=1.5)
-        assert expired == []
+            perform(run_id, worker="test", lease_seconds=0.6)
+        assert late == []
         assert read_run(any_database, run_id).state == RunState.SUCCEEDED
 
     def test_it_can_be_renewed_by_its_holder_as_long_as_nobody_took_it(self, any_database: Flask) -> None:
@@ -190,11 +193,13 @@ class TestALeaseThatEnds:
     ) -> None:
         config = any_database.extensions["spotkeeper"]
         run_id = add_run(any_database, add_accounts(any_database)[0])
-        process = start(config, "once", str(run_id), JOB_SECONDS="1")
+        go = config.instance_path / f"go-on-{run_id}"
+        process = start(config, "once", str(run_id), JOB_UNTIL=str(go))
         wait_for(lambda: read_run(any_database, run_id).state == RunState.RUNNING)
         process.send_signal(signal.SIGSTOP)
+        end_lease(any_database, run_id)
         with any_database.app_context():
-            wait_for(lambda: [wake.run_id for wake in reap()] == [run_id], seconds=5)
+            assert [wake.run_id for wake in reap()] == [run_id]
 
         def job(lease: Lease) -> Outcome:
             add_effect(lease)
@@ -203,8 +208,9 @@ class TestALeaseThatEnds:
         handle(job)  # type: ignore[operator]
         with any_database.app_context():
             assert perform(run_id, worker="heir", lease_seconds=60)
+        go.touch()
         process.send_signal(signal.SIGCONT)
-        assert "was canceled, handed back or taken over" in process.communicate(timeout=20)[0]
+        assert "was canceled, handed back or taken over" in process.communicate(timeout=60)[0]
         assert effects(any_database) == [run_id]
         run = read_run(any_database, run_id)
         assert (run.state, run.attempt, run.summary) == (RunState.SUCCEEDED, 2, {"by": "the heir"})

@@ -119,7 +119,7 @@ class TestRetrying:
                         .values(instance_count=Account.instance_count + 1)
                     )
                     if len(tries) <= 2 and account_pk == first:
-                        meeting.wait(5)
+                        meeting.wait(30)
 
         def run(first: int, second: int) -> None:
             with app.app_context():
@@ -129,7 +129,7 @@ class TestRetrying:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(20)
+            thread.join(60)
         with app.app_context():
             assert [db.session.get_one(Account, pk).instance_count for pk in (one, two)] == [2, 2]
         assert len(tries) == 3, "One of the two was given up by the database, and tried again"
@@ -174,7 +174,7 @@ class TestTheCommands:
             wait_for(has_pruned)
             for process in processes:
                 process.terminate()
-            outputs = [process.communicate(timeout=15)[0] for process in processes]
+            outputs = [process.communicate(timeout=60)[0] for process in processes]
             assert [process.returncode for process in processes] == [0, 0], outputs
             assert "superuser" not in outputs[0]
             assert "ERROR" not in "".join(outputs)
