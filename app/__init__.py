@@ -12,10 +12,11 @@ from app.cli import register_commands
 from app.config import Config
 from app.crypto import keyring
 from app.database import Base, db, engine_options, prepare_engine
-from app.extensions import LateMigrate, csrf, login_manager
+from app.extensions import LateMigrate, login_manager
 from app.services.system_log_handler import configure_logging
 from app.tasks.doorbell import configure_doorbell
 from app.web import register_pages
+from app.web.csrf import csrf
 
 __all__ = ["create_app"]
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
 
 class UtcDateTime(sa.types.TypeDecorator[datetime]):
@@ -118,3 +119,21 @@ def enum_column(enum: type[StrEnum], name: str) -> sa.Enum:
         length=32,
         values_callable=lambda members: [member.value for member in members],
     )
+
+
+class unindexed(FunctionElement[Any]):  # noqa: N801 - it reads as a function
+    """The column as it is, but SQLite uses no index of it for the condition: it knows nothing of how often a value
+    occurs, and takes any index of a condition before that of the order."""
+
+    name = "unindexed"
+    inherit_cache = True
+
+    def __init__(self, column: Any) -> None:
+        super().__init__(column)
+        self.type = column.type
+
+
+@compiles(unindexed)
+def _compile_unindexed(element: unindexed, compiler: Any, **options: Any) -> str:
+    inner: str = compiler.process(element.clauses, **options)
+    return f"+{inner}" if compiler.dialect.name == "sqlite" else inner

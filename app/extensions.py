@@ -5,10 +5,8 @@ from typing import Any
 from flask import Flask
 from flask_login import LoginManager
 from flask_sqlalchemy import SQLAlchemy
-from flask_wtf import CSRFProtect
 
 login_manager = LoginManager()
-csrf = CSRFProtect()
 
 
 class LateMigrate:

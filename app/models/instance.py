@@ -37,6 +37,7 @@ class Instance(Identified, Timestamped, Base):
         sa.Index(None, "region", "id"),
         sa.Index(None, "state", "id"),
         sa.Index(None, "auth_status", "id"),
+        sa.Index(None, "launched_at", "id"),
         sa.Index(None, "first_seen_at", "id"),
         # What a rule allows, account by account.
         sa.Index(None, "auth_rule_id", "auth_source", "account_id", "id"),

@@ -9,7 +9,7 @@ from app.database import Base
 
 class InstanceTag(Base):
     __tablename__ = "instance_tags"
-    __table_args__ = (sa.Index(None, "key", "value", "instance_pk"), sa.Index(None, "value", "instance_pk"))
+    __table_args__ = (sa.Index(None, "key", "value", "instance_pk"),)
 
     instance_pk: Mapped[int] = mapped_column(
         sa.ForeignKey("instances.id", ondelete="CASCADE"), primary_key=True, autoincrement=False

@@ -54,14 +54,20 @@ class _Cursor:
 
 
 def fetch_page(
-    matching: Any, shown: Any, sort: Sort, cursor: str | None, *, size: int = PAGE_SIZE, total: int | None = None
+    matching: Any,
+    shown: Any,
+    sort: Sort,
+    cursor: str | None,
+    *,
+    size: int = PAGE_SIZE,
+    total: tuple[int, bool] | None = None,
 ) -> Page[Any]:
     """The rows after, or before, the cursor; a cursor beyond all rows leads to the first page.
 
     `matching` selects the sort's id column alone and holds all conditions, the viewer's scope among them; `shown`
     selects what a row shows, both of the sort's columns included, and has no conditions. In two steps, because the
     first is answered from indexes and only a page of rows is then read: sorting whole rows costs ten times as much.
-    Who knows the `total` spares the counting.
+    Who knows the total, and whether it is capped, spares the counting.
 
     Raises:
         InvalidInputError: the cursor is not one of ours, or belongs to another sort.
@@ -75,7 +81,7 @@ def fetch_page(
     rows = rows[:size]
     if is_backward:
         rows.reverse()
-    counted, is_capped = count_capped(matching) if total is None else (total, False)
+    counted, is_capped = total or count_capped(matching)
     has_next = has_more or is_backward
     has_previous = has_more if is_backward else at is not None
     return Page(
@@ -104,11 +110,12 @@ def walk(matching: Any, shown: Any, sort: Sort, *, size: int) -> Iterator[list[A
         at = _Cursor(False, getattr(rows[-1], sort.column.key), rows[-1].id)
 
 
-def count_capped(query: Any) -> tuple[int, bool]:
-    """How many rows the query has, counting to COUNT_CAP, and whether there are more."""
-    limited = query.order_by(None).limit(COUNT_CAP + 1).subquery()
+def count_capped(query: Any, cap: int | None = None) -> tuple[int, bool]:
+    """How many rows the query has, counting to COUNT_CAP (or another cap), and whether there are more."""
+    cap = COUNT_CAP if cap is None else cap
+    limited = query.order_by(None).limit(cap + 1).subquery()
     count = db.session.scalar(sa.select(sa.func.count()).select_from(limited)) or 0
-    return min(count, COUNT_CAP), count > COUNT_CAP
+    return min(count, cap), count > cap
 
 
 def _read(matching: Any, shown: Any, sort: Sort, at: _Cursor | None, limit: int) -> list[Any]:

@@ -5,6 +5,7 @@ from flask import Flask
 from app.config import Config
 from app.web.access import register_access
 from app.web.arguments import IdConverter
+from app.web.compression import register_compression
 from app.web.errors import register_errors
 from app.web.filters import register_filters
 from app.web.headers import register_headers
@@ -19,7 +20,7 @@ from app.web.views import (
     experiments,
     exports,
     health,
-    instance,
+    instance_authorization,
     me,
     runs,
     saved_views,
@@ -36,7 +37,7 @@ BLUEPRINTS = tuple(
         account_events,
         account_permissions,
         runs,
-        instance,  # the blueprint of `instances`, with one instance's own page
+        instance_authorization,  # the blueprint of `instances`, with one instance's own page and authorizing
         exports,
         saved_views,
         experiments,
@@ -53,6 +54,7 @@ def register_pages(app: Flask) -> None:
     """Add every page to the application, with access control, headers and error pages."""
     config: Config = app.extensions["spotkeeper"]
     register_headers(app, config)
+    register_compression(app)
     register_access(app)
     register_errors(app)
     register_filters(app)

@@ -14,13 +14,14 @@ from werkzeug.exceptions import Unauthorized
 from app.access import Access, access_of, fresh, public, requires
 from app.config import Config
 from app.database import expect_reads_only
-from app.extensions import csrf, login_manager
+from app.extensions import login_manager
 from app.models import User, UserSession
 from app.models.mixins import utc_now
 from app.models.types import Role
 from app.services import system_logs
 from app.services.sessions import find_session, touch_session
 from app.web.addresses import local_path
+from app.web.csrf import csrf
 
 __all__ = [
     "current_session",

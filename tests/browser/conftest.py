@@ -198,7 +198,8 @@ def no_overflow(page: Page) -> str | None:
           const named = (elements) => elements.slice(-3)
             .map((e) => `${e.tagName}.${e.className} ${e.textContent.trim().slice(0, 40)}`).join(", ");
           const visible = [...document.querySelectorAll("main *")].filter((e) => e.checkVisibility());
-          const cut = visible.filter((e) => !e.closest("pre, .truncate, .visually-hidden, caption, thead, option")
+          const kept = "pre, .truncate, .scroll.is-wide, .visually-hidden, caption, thead, option";
+          const cut = visible.filter((e) => !e.closest(kept)
             && e.closest(".panel, .notice") && right(e) > right(e.closest(".panel, .notice")) + 1);
           if (cut.length) return `cut off: ${named(cut)}`;
           if (document.documentElement.scrollWidth <= width) return null;

@@ -93,3 +93,10 @@ class ListAddress:
         if is_excluded:
             return self.with_filters(replace(filters, excluded=filters.excluded.without(name, value)))
         return self.with_filters(filters.without(name, value))
+
+    def adding(self, name: str, value: str, *, is_excluded: bool = False) -> "ListAddress":
+        """The same list with one more filter."""
+        filters = self.filters
+        if is_excluded:
+            return self.with_filters(replace(filters, excluded=filters.excluded.adding(name, value)))
+        return self.with_filters(filters.adding(name, value))

@@ -69,8 +69,10 @@ DEFAULT_SORT = "name"
 
 
 def parse_columns(names: Iterable[str]) -> tuple[str, ...]:
-    """Those of the names that are columns, each once, as they come."""
+    """Those of the names that are columns, each once, as they come; a row always has a name or an id to open it by."""
     found = dict.fromkeys(name for name in names if name in COLUMNS or _is_tag(name))
+    if found and not found.keys() & {"name", "id"}:
+        found = {DEFAULT_SORT: None, **found}
     tags = [name for name in found if name.startswith(TAG)]
     return tuple(name for name in found if name not in tags[MAX_TAG_COLUMNS:])
 

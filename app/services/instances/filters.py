@@ -1,7 +1,7 @@
 """What the list of instances can be narrowed to: the values of each filter, and the conditions that they become."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from itertools import groupby
 from typing import Any, Self
@@ -24,6 +24,19 @@ MAX_ID = 2**63 - 1
 NOT = "-"
 
 _ADDRESS = re.compile(r"[0-9.]+")
+
+
+class _Everything:
+    def __contains__(self, _item: object) -> bool:
+        return True
+
+
+EVERY = _Everything()
+
+
+def as_it_is(column: Any) -> Any:
+    """Hides no index."""
+    return column
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,16 +106,39 @@ class InstanceFilters(Criteria):
     def __bool__(self) -> bool:
         return Criteria.__bool__(self) or bool(self.excluded)
 
-    def narrow(self, query: Any) -> Any:
-        """The query on `instances` with these conditions."""
-        return query.where(*_conditions(self), *(sa.not_(each) for each in _conditions(self.excluded, joined=False)))
+    def narrow(self, query: Any, *, listed: Container[Any] = EVERY, seen_as: Callable[[Any], Any] = as_it_is) -> Any:
+        """The query on `instances` with these conditions.
+
+        Of the tags and words that are `listed`, a list is made first of all instances that have them; of the others
+        each instance is asked. `seen_as` may hide a column's index from a condition.
+        """
+        excluded = _conditions(self.excluded, listed=(), seen_as=seen_as, is_joined=False)
+        return query.where(*_conditions(self, listed=listed, seen_as=seen_as), *map(sa.not_, excluded))
+
+    def asks_for_name(self) -> bool:
+        """Whether a word can be nothing but the beginning of a name."""
+        return any(len(_places(text)) == 1 for text in self.q)
+
+    def is_lone_hit(self) -> bool:
+        """Whether one word, or the tags of one key, is all that is asked for."""
+        others = [name for name, _ in self.pairs() if name not in ("tag", "q")]
+        return not others and not self.excluded and len(_by_key(self.tag)) + len(self.q) == 1
+
+    def hits(self) -> Iterator[tuple[Any, Any]]:
+        """For each word, and the tags of each key: what `narrow` knows it by, and a query of the ids that have it."""
+        for alike in _by_key(self.tag):
+            yield alike, _carriers(alike)
+        for text in self.q:
+            yield text, _found(_places(text))
 
 
-def _conditions(criteria: Criteria, *, joined: bool = True) -> Iterator[sa.ColumnElement[bool]]:
-    """One for each filter that has values; where they are not `joined`, for each tag and word by itself."""
+def _conditions(
+    criteria: Criteria, *, listed: Container[Any], seen_as: Callable[[Any], Any], is_joined: bool = True
+) -> Iterator[sa.ColumnElement[bool]]:
+    """One for each filter that has values; where they are not joined, one for each tag and word by itself."""
     if criteria.account:
         ids = [id_ for id_ in map(as_id, criteria.account) if id_ is not None]
-        yield Instance.account_id.in_(ids)
+        yield seen_as(Instance.account_id).in_(ids)
     for column, values in (
         (Instance.region, criteria.region),
         (Instance.state, criteria.state),
@@ -110,15 +146,38 @@ def _conditions(criteria: Criteria, *, joined: bool = True) -> Iterator[sa.Colum
         (Instance.instance_type, criteria.type),
     ):
         if values:
-            yield column.in_(values)
+            yield seen_as(column).in_(values)
     if criteria.auth_status:
-        yield Instance.auth_status.in_([each for each in AuthStatus if each.value in criteria.auth_status])
-    tags = groupby(sorted(criteria.tag), tag_key) if joined else ((each, [each]) for each in criteria.tag)
-    for _, alike in tags:
-        carriers = sa.select(InstanceTag.instance_pk).where(sa.or_(*map(has_tag, alike)))
-        yield Instance.id.in_(carriers)
+        yield seen_as(Instance.auth_status).in_([each for each in AuthStatus if each.value in criteria.auth_status])
+    for alike in _by_key(criteria.tag) if is_joined else [(each,) for each in criteria.tag]:
+        if alike in listed:
+            yield Instance.id.in_(sa.select(_carriers(alike).subquery().c.instance_pk))
+        else:
+            yield _has_one(alike)
     for text in criteria.q:
-        yield search(text)
+        places = _places(text)
+        if text in listed:
+            found = [begins(column, value) for column, value in places]
+            yield found[0] if len(found) == 1 else Instance.id.in_(sa.select(_found(places).subquery().c.id))
+        else:
+            yield sa.or_(*(begins(seen_as(column), value) for column, value in places))
+
+
+def _by_key(tags: Sequence[str]) -> list[tuple[str, ...]]:
+    """The tags with the same key together: any of them may be there."""
+    return [tuple(alike) for _, alike in groupby(sorted(tags), tag_key)]
+
+
+def _has_one(tags: Sequence[str]) -> sa.ColumnElement[bool]:
+    """Not EXISTS, which planners turn into a join: they would make the list of all carriers that this is to spare."""
+    found = sa.select(sa.literal(1)).where(InstanceTag.instance_pk == Instance.id, sa.or_(*map(has_tag, tags)))
+    return found.correlate(Instance).limit(1).scalar_subquery().is_not(None)
+
+
+def _carriers(tags: Sequence[str]) -> Any:
+    """In parts, each of which is one range of the index."""
+    parts = [sa.select(InstanceTag.instance_pk).where(each) for tag in tags for each in _readings(tag)]
+    return parts[0] if len(parts) == 1 else sa.union_all(*parts)
 
 
 def as_id(text: str) -> int | None:
@@ -134,23 +193,29 @@ def tag_key(text: str) -> str:
 
 def has_tag(text: str) -> sa.ColumnElement[bool]:
     """`key=value` is exact on both sides; a key alone asks whether it is there. A key may hold `=`, too."""
+    return sa.or_(*_readings(text))
+
+
+def _readings(text: str) -> list[sa.ColumnElement[bool]]:
+    """What the text may mean: a key alone, or a key and its value, parted at any `=`."""
     splits = [at for at, character in enumerate(text) if character == "="][:MAX_SPLITS]
     exact = [sa.and_(InstanceTag.key == text[:at], InstanceTag.value == text[at + 1 :]) for at in splits]
-    return sa.or_(InstanceTag.key == text, *exact)
+    return [InstanceTag.key == text, *exact]
 
 
-def search(text: str) -> sa.ColumnElement[bool]:
-    """Whether an instance's name, id or address begins so; only those that can are asked."""
-    columns = [(Instance.name_key, text.casefold())]
+def _places(text: str) -> list[tuple[Any, str]]:
+    """Where a word may be found, and as what: a name, an id, an address; only those that can begin so."""
+    places: list[tuple[Any, str]] = [(Instance.name_key, text.casefold())]
     if text.lower().startswith("i-"):
-        columns.append((Instance.instance_id, text.lower()))
+        places.append((Instance.instance_id, text.lower()))
     if _ADDRESS.fullmatch(text):
-        columns += [(Instance.private_ip, text), (Instance.public_ip, text)]
-    if len(columns) == 1:
-        return begins(*columns[0])
-    # A union, each part of which reads a range of its own index: as one OR no database uses them all.
-    found = sa.union(*(sa.select(Instance.id).where(begins(column, value)) for column, value in columns))
-    return Instance.id.in_(found)
+        places += [(Instance.private_ip, text), (Instance.public_ip, text)]
+    return places
+
+
+def _found(places: Sequence[tuple[Any, str]]) -> Any:
+    """A union, each part of which reads a range of its own index: as one OR no database uses them all."""
+    return sa.union(*(sa.select(Instance.id.label("id")).where(begins(column, value)) for column, value in places))
 
 
 def begins(column: Any, text: str) -> sa.ColumnElement[bool]:

@@ -8,11 +8,22 @@ from sqlalchemy.orm import joinedload
 
 from app.database import db
 from app.errors import NotFoundError
-from app.models import Account, Instance, RegionScan, User
+from app.models import Account, Instance, InstanceTag, RegionScan, User
 from app.services.instances.columns import DEFAULT_COLUMNS, DEFAULT_SORT, SORTS, parse_sort, reads
 from app.services.instances.filters import InstanceFilters
-from app.services.paging import PAGE_SIZE, Page, Sort, count_capped, fetch_page
-from app.services.scope import in_visible_account, visible_accounts
+from app.services.instances.ways import count_instances, find_way
+from app.services.paging import PAGE_SIZE, Page, Sort, fetch_page
+from app.services.scope import visible_accounts
+
+__all__ = [
+    "count_instances",
+    "find_region_scan",
+    "find_tags",
+    "get_instance",
+    "has_accounts",
+    "list_account_choices",
+    "list_instances",
+]
 
 
 def list_instances(
@@ -30,14 +41,25 @@ def list_instances(
         InvalidInputError: the cursor is not one of ours.
     """
     name, is_descending = parse_sort(sort)
-    matching = filters.narrow(sa.select(Instance.id)).where(in_visible_account(Instance.account_id, viewer))
+    matching, total, is_capped = find_way(viewer, filters, sort=name, size=size)
     shown = sa.select(*reads(columns, name)).join(Account, Account.id == Instance.account_id)
-    return fetch_page(matching, shown, Sort(SORTS[name], Instance.id, is_descending), cursor, size=size)
+    sorting = Sort(SORTS[name], Instance.id, is_descending)
+    return fetch_page(matching, shown, sorting, cursor, size=size, total=(total, is_capped))
 
 
-def count_instances(viewer: User, filters: InstanceFilters) -> tuple[int, bool]:
-    """How many the viewer may see of those, counting to `paging.COUNT_CAP`, and whether there are more."""
-    return count_capped(filters.narrow(sa.select(Instance.id)).where(in_visible_account(Instance.account_id, viewer)))
+def find_tags(instance_pks: Sequence[int], keys: Sequence[str]) -> dict[tuple[int, str], str]:
+    """The values of these tags by (instance, key), where instances carry them."""
+    if not instance_pks or not keys:
+        return {}
+    query = sa.select(InstanceTag.instance_pk, InstanceTag.key, InstanceTag.value).where(
+        InstanceTag.instance_pk.in_(instance_pks), InstanceTag.key.in_(keys)
+    )
+    return {(row.instance_pk, row.key): row.value for row in db.session.execute(query)}
+
+
+def has_accounts(viewer: User) -> bool:
+    """Whether the viewer may see any account."""
+    return db.session.scalar(sa.select(Account.id).where(visible_accounts(viewer)).limit(1)) is not None
 
 
 def list_account_choices(viewer: User) -> list[tuple[int, str]]:

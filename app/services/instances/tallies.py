@@ -26,9 +26,6 @@ KINDS = {
 }
 TYPE_KINDS = {"state": TYPE_TALLIES.c.state, "type": TYPE_TALLIES.c.instance_type}
 
-#: Every filter that has counts.
-COUNTED = (*KINDS, "type")
-
 
 class AuthMove(NamedTuple):
     """From which count to which an instance goes whose authorization changes."""

@@ -1,6 +1,7 @@
 """The list of instances: every page of every order, on every database, equals what a loop over all rows gives."""
 
 import random
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,8 +14,9 @@ from app.errors import InvalidInputError, NotFoundError
 from app.models import Instance, InstanceTag, User
 from app.models.types import AccountStatus, AuthStatus, RegionResult, Role
 from app.services import paging
-from app.services.instances import listing
+from app.services.instances import facets, listing, ways
 from app.services.instances.columns import SORTS
+from app.services.instances.facets import FACETS, list_facets
 from app.services.instances.filters import InstanceFilters
 from app.services.instances.freshness import find_freshness
 from app.services.instances.tallies import KINDS, tally_instances
@@ -141,23 +143,42 @@ EXPECTATIONS: list[tuple[dict[str, tuple[str, ...]], Any]] = [
     ({"tag": ("team=Data",)}, lambda row: row.id in TEAM["Data"]),
     ({"tag": ("team",)}, lambda row: True),
     ({"tag": ("nothing",)}, lambda row: False),
+    ({"tag": ("team=data", "team=web")}, lambda row: row.id in TEAM["data"] | TEAM["web"]),
+    ({"tag": ("team=data", "env=prod")}, lambda row: False),
+    ({"q": ("web", "web-1")}, lambda row: row.name_key.startswith("web-1")),
+    ({"-region": ("us-east-1",)}, lambda row: row.region != "us-east-1"),
+    ({"-state": ("running",), "state": ("running", "stopped")}, lambda row: row.state == "stopped"),
+    ({"-auth_status": ("unauthorized",)}, lambda row: row.auth_status is AuthStatus.AUTHORIZED),
+    ({"-tag": ("team=data", "team=web")}, lambda row: row.id in TEAM["Data"]),
+    ({"-tag": ("team",)}, lambda row: False),
+    ({"-q": ("web", "10.0.1.")}, lambda row: not row.name_key.startswith("web") and "10.0.1." not in row.private_ip),
+    ({"tag": ("team=data",), "type": ("m5.large",)}, lambda row: (row.id in TEAM["data"], row.instance_type) == M5),
+    ({"q": ("web",), "state": ("running",)}, lambda row: row.name_key.startswith("web") and row.state == "running"),
     ({"account": ("1",)}, lambda row: False),
     ({"account": ("9" * 30,)}, lambda row: False),
 ]
 TEAM: dict[str, set[int]] = {}
+M5 = (True, "m5.large")
 
 
 class TestFilters:
     @pytest.mark.parametrize(("filters", "expected"), EXPECTATIONS, ids=range(len(EXPECTATIONS)))
     def test_it_finds_what_a_loop_over_all_rows_finds(
-        self, fleet: Flask, filters: dict[str, tuple[str, ...]], expected: Any
+        self, fleet: Flask, monkeypatch: pytest.MonkeyPatch, filters: dict[str, tuple[str, ...]], expected: Any
     ) -> None:
         with fleet.app_context():
             TEAM.clear()
             for tag in db.session.scalars(sa.select(InstanceTag)):
                 TEAM.setdefault(tag.value, set()).add(tag.instance_pk)
-            found = walk("owner", InstanceFilters.parse(filters), "id")
-            assert sorted(found) == sorted(row.id for row in visible("owner") if expected(row))
+            for name in ("owner", "admin"):
+                wanted = [row for row in visible(name) if expected(row)]
+                # Along the order, and gathered: which one depends on how many there are.
+                for many in (0, 10**9):
+                    monkeypatch.setattr(ways, "_count_all", lambda: many)  # noqa: B023 - called at once
+                    found = walk(name, InstanceFilters.parse(filters), "type")
+                    assert found == [row.id for row in sorted(wanted, key=lambda row: (row.instance_type, row.id))]
+                    page = listing.list_instances(viewer(name), InstanceFilters.parse(filters))
+                    assert (page.total, page.is_total_capped) == (len(wanted), False)
 
     def test_it_finds_an_instance_by_the_beginning_of_its_id(self, fleet: Flask) -> None:
         with fleet.app_context():
@@ -183,10 +204,13 @@ class TestScope:
     def test_a_large_total_is_counted_to_its_cap(self, fleet: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(paging, "COUNT_CAP", 7)
         with fleet.app_context():
+            tagged = InstanceFilters(tag=("team",))
+            for name, total in (("admin", (7, True)), ("owner", (7, True)), ("other", (3, False))):
+                page = listing.list_instances(viewer(name), tagged, size=2)
+                assert (page.total, page.is_total_capped) == total
+            # What is counted beforehand has no cap.
             page = listing.list_instances(viewer("admin"), InstanceFilters(), size=2)
-            assert (page.total, page.is_total_capped) == (7, True)
-            few = listing.list_instances(viewer("other"), InstanceFilters(), size=2)
-            assert (few.total, few.is_total_capped) == (3, False)
+            assert (page.total, page.is_total_capped) == (43, False)
 
     def test_naming_somebody_else_s_account_finds_nothing(self, fleet: Flask) -> None:
         with fleet.app_context():
@@ -203,6 +227,58 @@ class TestScope:
     def test_somebody_else_s_instance_is_not_there(self, fleet: Flask) -> None:
         with fleet.app_context(), pytest.raises(NotFoundError):
             listing.get_instance(viewer("owner"), visible("other")[0].id)
+
+
+def facet_of(row: Instance, name: str) -> str:
+    column = {"account": "account_id", "type": "instance_type"}.get(name, name)
+    value = getattr(row, column)
+    return str(getattr(value, "value", value))
+
+
+class TestFacets:
+    @pytest.mark.parametrize(
+        "filters",
+        [
+            {},
+            {"state": ("running", "stopped"), "region": ("us-east-1",)},
+            {"type": ("m5.large",), "-state": ("hovering",)},
+            {"tag": ("team=data",), "lifecycle": ("spot",)},
+            {"q": ("web",)},
+        ],
+        ids=str,
+    )
+    def test_counts_are_of_what_fits_all_other_filters(self, fleet: Flask, filters: dict[str, tuple[str, ...]]) -> None:
+        with fleet.app_context():
+            parsed = InstanceFilters.parse(filters)
+            told = 0
+            for facet in list_facets(viewer("owner"), parsed, FACETS):
+                others = {name: values for name, values in filters.items() if name.removeprefix("-") != facet.name}
+                found = set(walk("owner", InstanceFilters.parse(others), "id"))
+                true = Counter(facet_of(row, facet.name) for row in visible("owner") if row.id in found)
+                shown = {each.value: each.count for each in facet.values if each.count}
+                if any(each.count is None for each in facet.values):
+                    assert shown == {}
+                    continue
+                told += 1
+                assert shown == dict(true)
+            assert told >= 4
+
+    def test_too_many_are_not_counted_by_value(self, fleet: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(facets, "COUNT_CAP", 7)
+        with fleet.app_context():
+            (facet,) = list_facets(viewer("owner"), InstanceFilters(tag=("team",)), ["state"])
+            assert facet.is_capped
+            assert {each.count for each in facet.values} == {None}
+
+    def test_what_is_chosen_is_listed_although_there_is_none(self, fleet: Flask) -> None:
+        with fleet.app_context():
+            (facet,) = list_facets(viewer("other"), InstanceFilters(state=("pending",)), ["state"])
+            assert ("pending", 0) in [(each.value, each.count) for each in facet.values]
+
+    def test_somebody_else_s_account_is_no_choice(self, fleet: Flask) -> None:
+        with fleet.app_context():
+            (facet,) = list_facets(viewer("other"), InstanceFilters(), ["account"])
+            assert [each.value for each in facet.values] == [str(visible("other")[0].account_id)]
 
 
 class TestFreshness:
