@@ -11,6 +11,22 @@ from app.database import Base
 from app.models.mixins import Identified
 from app.models.types import ChangeKind
 
+#: What history tells of: columns of `instances`, which the record of a reading has under the same names,
+FIELDS = (
+    "state",
+    "instance_type",
+    "lifecycle",
+    "name",
+    "private_ip",
+    "public_ip",
+    "image_id",
+    "usage_operation",
+)
+#: names in its metadata,
+FACTS = ("IamInstanceProfileArn", "Imds", "OperatedBy", "SecurityGroupIds")
+#: and its tags, but for `Name`, which is the field `name`. Nothing else of an instance can be told of the past.
+TAGS = "Tags"
+
 
 class InstanceChange(Identified, Base):
     __tablename__ = "instance_changes"

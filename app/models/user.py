@@ -33,6 +33,9 @@ class User(UserMixin, Identified, Timestamped, Base):  # type: ignore[misc]
     password_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """Set for an initial password made by somebody else: it must be changed at first sign-in, before then."""
 
+    changes_seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """Until when they have seen what changed about their instances, as they said; null for who never did."""
+
     last_signed_in_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     @property

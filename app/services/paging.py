@@ -47,7 +47,9 @@ class Sort:
 
 
 @dataclass(frozen=True, slots=True)
-class _Cursor:
+class Cursor:
+    """Where a page begins: beyond the row with this value and id, or before it."""
+
     is_backward: bool
     value: Any
     id: int
@@ -72,7 +74,7 @@ def fetch_page(
     Raises:
         InvalidInputError: the cursor is not one of ours, or belongs to another sort.
     """
-    at = _decode(cursor, sort) if cursor else None
+    at = decode(cursor, sort) if cursor else None
     is_backward = at is not None and at.is_backward
     rows = _read(matching, shown, sort, at, size + 1)
     if at is not None and not rows:
@@ -88,8 +90,8 @@ def fetch_page(
         rows,
         counted,
         is_capped,
-        next=_encode(sort, rows[-1], is_backward=False) if rows and has_next else None,
-        previous=_encode(sort, rows[0], is_backward=True) if rows and has_previous else None,
+        next=encode(sort, rows[-1], is_backward=False) if rows and has_next else None,
+        previous=encode(sort, rows[0], is_backward=True) if rows and has_previous else None,
     )
 
 
@@ -99,7 +101,7 @@ def walk(matching: Any, shown: Any, sort: Sort, *, size: int) -> Iterator[list[A
     No transaction is open while whoever asked works on a batch: it may take its time. In exchange a row whose place in
     the order changes meanwhile may come twice, or not at all.
     """
-    at: _Cursor | None = None
+    at: Cursor | None = None
     while True:
         rows = _read(matching, shown, sort, at, size)
         db.session.rollback()
@@ -107,7 +109,7 @@ def walk(matching: Any, shown: Any, sort: Sort, *, size: int) -> Iterator[list[A
             yield rows
         if len(rows) < size:
             return
-        at = _Cursor(False, getattr(rows[-1], sort.column.key), rows[-1].id)
+        at = Cursor(False, getattr(rows[-1], sort.column.key), rows[-1].id)
 
 
 def count_capped(query: Any, cap: int | None = None) -> tuple[int, bool]:
@@ -118,7 +120,7 @@ def count_capped(query: Any, cap: int | None = None) -> tuple[int, bool]:
     return min(count, cap), count > cap
 
 
-def _read(matching: Any, shown: Any, sort: Sort, at: _Cursor | None, limit: int) -> list[Any]:
+def _read(matching: Any, shown: Any, sort: Sort, at: Cursor | None, limit: int) -> list[Any]:
     rows: list[Any] = []
     for conditions, order in _stretches(sort, at):
         ids = matching.where(*conditions).order_by(*order).limit(limit - len(rows)).subquery()
@@ -128,7 +130,7 @@ def _read(matching: Any, shown: Any, sort: Sort, at: _Cursor | None, limit: int)
     return rows
 
 
-def _stretches(sort: Sort, at: _Cursor | None) -> Iterator[tuple[list[sa.ColumnElement[bool]], Sequence[Any]]]:
+def _stretches(sort: Sort, at: Cursor | None) -> Iterator[tuple[list[sa.ColumnElement[bool]], Sequence[Any]]]:
     """What to read, one after the other: the rows with a value, and those without, as (conditions, order).
 
     By themselves each is a range of the index; databases do not agree where nulls come in an order.
@@ -140,18 +142,19 @@ def _stretches(sort: Sort, at: _Cursor | None) -> Iterator[tuple[list[sa.ColumnE
     by_id = id_column.desc() if is_falling else id_column
     by_value = column.desc() if is_falling else column
     if not column.nullable:
-        yield ([] if at is None else [_beyond(sort, at, is_falling=is_falling)]), (by_value, by_id)
+        yield ([] if at is None else [beyond(sort, at, is_falling=is_falling)]), (by_value, by_id)
         return
     for is_unknown in (True, False) if is_backward else (False, True):
         conditions = [column.is_(None) if is_unknown else column.is_not(None)]
         if at is not None and (at.value is None) == is_unknown:
-            conditions.append(_beyond(sort, at, is_falling=is_falling))
+            conditions.append(beyond(sort, at, is_falling=is_falling))
         elif at is not None and is_unknown == is_backward:
             continue  # the cursor is past these
         yield conditions, (by_id,) if is_unknown else (by_value, by_id)
 
 
-def _beyond(sort: Sort, at: _Cursor, *, is_falling: bool) -> sa.ColumnElement[bool]:
+def beyond(sort: Sort, at: Cursor, *, is_falling: bool) -> sa.ColumnElement[bool]:
+    """The condition on what comes after the cursor in an order that rises or falls."""
     column, id_column, value = sort.column, sort.id_column, at.value
     further_id: sa.ColumnElement[bool] = id_column < at.id if is_falling else id_column > at.id
     if value is None:
@@ -161,25 +164,31 @@ def _beyond(sort: Sort, at: _Cursor, *, is_falling: bool) -> sa.ColumnElement[bo
     return sa.and_(column >= value, sa.or_(column > value, further_id))
 
 
-def _encode(sort: Sort, row: Any, *, is_backward: bool) -> str:
-    value = getattr(row, sort.column.key)
+def encode(sort: Sort, row: Any, *, is_backward: bool) -> str:
+    """The cursor that stands on a row, which has the sort's columns, or on a place."""
+    value = row.value if isinstance(row, Cursor) else getattr(row, sort.column.key)
     text = value.isoformat() if isinstance(value, datetime) else value if value is None else str(value)
     # Not as \uXXXX: a name of 256 emoji would not fit into an address any more.
     parts = json.dumps([int(is_backward), sort.column.key, text, row.id], ensure_ascii=False)
     return base64.urlsafe_b64encode(parts.encode()).decode().rstrip("=")
 
 
-def _decode(text: str, sort: Sort) -> _Cursor:
+def decode(text: str, sort: Sort) -> Cursor:
+    """What a cursor of this sort says.
+
+    Raises:
+        InvalidInputError: it is not one of ours.
+    """
     try:
         padded = text + "=" * (-len(text) % 4)
         backward, key, value, id_ = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
         if key != sort.column.key or type(id_) is not int or not 0 <= id_ < 2**63:
             raise ValueError
         if value is None and sort.column.nullable:
-            return _Cursor(bool(backward), None, id_)
+            return Cursor(bool(backward), None, id_)
         if type(value) is not str:
             raise ValueError
-        return _Cursor(bool(backward), _typed(value, _kind(sort.column.type)), id_)
+        return Cursor(bool(backward), _typed(value, _kind(sort.column.type)), id_)
     except (ValueError, TypeError, OverflowError, binascii.Error, RecursionError):
         raise InvalidInputError("This is not a page of the list. Begin again at the first one.") from None
 

@@ -118,6 +118,13 @@ def plural(count: int, one: str, many: str | None = None) -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
+def local_input(value: datetime) -> str:
+    """For `<input type="datetime-local">`, in the viewer's zone: to the second, rounded up, so that what happened at
+    that moment has happened."""
+    up = value + timedelta(microseconds=-value.microsecond % 1_000_000)
+    return f"{up.astimezone(viewer_zone()):%Y-%m-%dT%H:%M:%S}"
+
+
 def viewer_zone() -> ZoneInfo:
     """The zone in which times are shown to the viewer, and in which those that they enter are meant."""
     return _zone(None)
@@ -142,6 +149,7 @@ def register_filters(app: Flask) -> None:
         clock,
         duration,
         iso,
+        local_input,
         number,
         money,
         percent_floor,

@@ -8,7 +8,8 @@ from flask import Flask, current_app, g, request, url_for
 
 from app.models import User
 from app.models.types import Role
-from app.web.access import find_viewer, settings
+from app.services.instances.changes import BADGE_CAP, count_unseen
+from app.web.access import find_viewer, is_partial_request, settings
 
 #: `auto` follows the operating system.
 THEMES = ("auto", "light", "dark")
@@ -22,6 +23,7 @@ class Item:
     url: str
     icon: str
     is_current: bool
+    count: str | None = None
 
 
 #: Label, endpoint, icon, least role. The order is that of the page.
@@ -29,6 +31,7 @@ PLACES = (
     ("Overview", "dashboard.index", "layout-dashboard", Role.CLIENT),
     ("Accounts", "accounts.index", "cloud", Role.CLIENT),
     ("Instances", "instances.index", "server-2", Role.CLIENT),
+    ("Changes", "changes.index", "history", Role.CLIENT),
     ("Optimization", "experiments.index", "chart-line", Role.CLIENT),
     ("Uptime", "downtime.index", "activity", Role.CLIENT),
     ("System logs", "system_logs.index", "list-details", Role.ADMIN),
@@ -45,7 +48,14 @@ def navigation(viewer: User | None) -> list[Item]:
         for label, endpoint, icon, role in PLACES
         if viewer.can(role) and endpoint in current_app.view_functions
     ]
-    return [Item(label, url, icon, is_current=_is_within(url)) for label, url, icon in places]
+    counts = {"Changes": _unseen(viewer)}
+    return [Item(label, url, icon, is_current=_is_within(url), count=counts.get(label)) for label, url, icon in places]
+
+
+def _unseen(viewer: User) -> str | None:
+    """How many changes the viewer has not seen; not asked for a part of a page, which has no navigation."""
+    count = 0 if is_partial_request() else count_unseen(viewer)
+    return None if not count else f"{BADGE_CAP}+" if count > BADGE_CAP else str(count)
 
 
 def _is_within(place: str) -> bool:

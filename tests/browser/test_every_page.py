@@ -6,6 +6,7 @@ by the browser, which the content security policy allows, and stays there for bo
 
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import pytest
@@ -60,6 +61,17 @@ PAGES = {
     "exports.new": ["/instances/export", "/instances/export?state=running&q=%22unclosed"],
     "saved_views.index": ["/views"],
     "saved_views.edit": ["/views/{view}/edit"],
+    "instance_comparison.show": [
+        "/instances/{hostile}/compare",
+        "/instances/{missing}/compare?from=2020-01-01&to=tomorrow",
+    ],
+    "past.index": [
+        "/instances/as-of",
+        f"/instances/as-of?at={datetime.now(UTC):%Y-%m-%d}&state=running",
+        f"/instances/as-of?at={datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "/instances/as-of?at=1999-12-31",
+    ],
+    "changes.index": ["/changes", "/changes?period=day&kind=tags", "/changes?period=date&since=1999-12-31"],
     "experiments.index": ["/experiments"],
     "downtime.index": ["/downtime"],
     "system_logs.index": ["/system-logs", "/system-logs?component=tests&level=warning", "/system-logs?follow=1"],

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from app.aws.records import InstanceRecord, instance_record
 from app.models import Instance
 from app.models.instance import MISSING
+from app.models.instance_change import FACTS, FIELDS
 from app.models.types import ChangeKind
-from app.services.discovery.differences import FACTS, FIELDS, Difference, appearance, differences
+from app.services.discovery.differences import Difference, appearance, differences
 
 STARTED, STOPPED = "2026-11-01T08:00:00+00:00", "2026-11-02 09:30:00"
 ROLE = "arn:aws:iam::123456789012:instance-profile/"

@@ -13,7 +13,7 @@ from app.errors import InvalidInputError
 from app.models import Instance
 from app.models.types import AuthStatus
 from app.services.instances.listing import SORTS
-from app.services.paging import Sort, _decode, _encode
+from app.services.paging import Sort, decode, encode
 
 IDS = st.integers(0, 2**63 - 1)
 BY_NAME = Sort(Instance.name_key, Instance.id)
@@ -36,20 +36,20 @@ def forge(*parts: Any) -> str:
 class TestACursor:
     @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), IDS, st.booleans())
     def test_it_comes_back_as_it_went(self, name: str, id_: int, is_backward: bool) -> None:
-        cursor = _decode(_encode(BY_NAME, Row(id_, name_key=name), is_backward=is_backward), BY_NAME)
+        cursor = decode(encode(BY_NAME, Row(id_, name_key=name), is_backward=is_backward), BY_NAME)
         assert (cursor.value, cursor.id, cursor.is_backward) == (name, id_, is_backward)
 
     @given(st.datetimes(min_value=datetime(2000, 1, 1), timezones=st.just(UTC)), IDS)  # noqa: DTZ001 - the zone follows
     def test_so_do_times_to_the_microsecond(self, moment: datetime, id_: int) -> None:
         row = Row(id_, first_seen_at=moment)
-        assert _decode(_encode(BY_TIME, row, is_backward=False), BY_TIME).value == moment
+        assert decode(encode(BY_TIME, row, is_backward=False), BY_TIME).value == moment
 
     def test_so_do_words_of_a_vocabulary(self) -> None:
         row = Row(1, auth_status=AuthStatus.UNAUTHORIZED)
-        assert _decode(_encode(BY_STATUS, row, is_backward=False), BY_STATUS).value is AuthStatus.UNAUTHORIZED
+        assert decode(encode(BY_STATUS, row, is_backward=False), BY_STATUS).value is AuthStatus.UNAUTHORIZED
 
     def test_the_longest_name_fits_into_an_address(self) -> None:
-        assert len(_encode(BY_NAME, Row(2**63 - 1, name_key="\U0001f680" * 256), is_backward=True)) < 1500
+        assert len(encode(BY_NAME, Row(2**63 - 1, name_key="\U0001f680" * 256), is_backward=True)) < 1500
 
 
 class TestAForgedCursor:
@@ -57,12 +57,12 @@ class TestAForgedCursor:
     def test_text_is_refused_cleanly(self, text: str) -> None:
         for column in SORTS.values():
             with pytest.raises(InvalidInputError):
-                _decode(text, Sort(column, Instance.id))
+                decode(text, Sort(column, Instance.id))
 
     @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists))
     def test_so_is_anything_that_json_can_say(self, value: Any) -> None:
         with pytest.raises(InvalidInputError):
-            _decode(forge(*value) if isinstance(value, list) else forge(value), BY_NAME)
+            decode(forge(*value) if isinstance(value, list) else forge(value), BY_NAME)
 
     @pytest.mark.parametrize(
         ("sort", "parts"),
@@ -86,4 +86,4 @@ class TestAForgedCursor:
     )
     def test_so_is_what_the_column_cannot_be_compared_with(self, sort: Sort, parts: tuple[Any, ...]) -> None:
         with pytest.raises(InvalidInputError):
-            _decode(forge(*parts), sort)
+            decode(forge(*parts), sort)

@@ -12,21 +12,8 @@ import orjson
 
 from app.aws.records import InstanceRecord
 from app.models.instance import MISSING
+from app.models.instance_change import FACTS, FIELDS, TAGS
 from app.models.types import ChangeKind
-
-#: Columns of `instances`; names of columns and of the record alike.
-FIELDS = (
-    "state",
-    "instance_type",
-    "lifecycle",
-    "name",
-    "private_ip",
-    "public_ip",
-    "image_id",
-    "usage_operation",
-)
-#: Names in the metadata.
-FACTS = ("IamInstanceProfileArn", "Imds", "OperatedBy", "SecurityGroupIds")
 
 #: States in which an instance is on its way up.
 STARTING = frozenset({"pending", "running"})
@@ -70,7 +57,7 @@ def differences(before: Mapping[str, Any], record: InstanceRecord) -> Iterator[D
     old_tags, new_tags = _without_name(known.get("Tags") or {}), _without_name(record.tags)
     if old_tags != new_tags:
         differing = {key for key in old_tags.keys() | new_tags.keys() if old_tags.get(key) != new_tags.get(key)}
-        yield Difference(ChangeKind.CHANGED, "Tags", _only(old_tags, differing), _only(new_tags, differing), None)
+        yield Difference(ChangeKind.CHANGED, TAGS, _only(old_tags, differing), _only(new_tags, differing), None)
 
 
 def _restart(last: datetime | None, record: InstanceRecord) -> Difference:

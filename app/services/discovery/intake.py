@@ -14,8 +14,9 @@ import sqlalchemy as sa
 from app.aws.records import InstanceRecord
 from app.database import db, new_ids
 from app.models import Instance
+from app.models.instance_change import FIELDS
 from app.services.discovery.changes import Changes
-from app.services.discovery.differences import FIELDS, Difference, appearance, differences
+from app.services.discovery.differences import Difference, appearance, differences
 from app.services.discovery.spool import Spool
 
 if TYPE_CHECKING:

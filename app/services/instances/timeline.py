@@ -119,7 +119,7 @@ def list_run_changes(run: Run) -> tuple[list[RunChange], int, bool]:
         .limit(RUN_LENGTH)
     )
     changes = [
-        RunChange(change.instance_pk, instance_id, name, list(_steps(change))) for change, instance_id, name in rows
+        RunChange(change.instance_pk, instance_id, name, list(steps_of(change))) for change, instance_id, name in rows
     ]
     return changes, total, is_capped
 
@@ -147,11 +147,11 @@ def _moments(changes: Sequence[InstanceChange]) -> Iterator[Moment]:
             # The event itself may be forgotten by now.
             event=events.get(event_pk, "EC2 event") if event_pk else "",
             # In the order in which they were written: the state first.
-            steps=[step for change in reversed(list(group)) for step in _steps(change)],
+            steps=[step for change in reversed(list(group)) for step in steps_of(change)],
         )
 
 
-def _steps(change: InstanceChange) -> Iterator[Step]:
+def steps_of(change: InstanceChange) -> Iterator[Step]:
     """A change of tags or groups is one step for each of them; everything else is one step."""
     before, after = change.before, change.after
     if change.field == "Tags" and isinstance(before or {}, Mapping) and isinstance(after or {}, Mapping):

@@ -13,6 +13,7 @@ from app.services.instances.facts import facts_of, imds_remedy
 from app.services.instances.freshness import stale_before
 from app.services.instances.state_reasons import explain
 from app.services.instances.timeline import LABELS, list_timeline
+from app.services.rules.explain import explain_status
 from app.web.access import current_viewer, requires, settings
 from app.web.views.instances import blueprint
 
@@ -33,6 +34,7 @@ def show(instance_pk: int) -> str:
         facts=facts,
         tags=sorted((facts.rest.get("Tags") or {}).items()),
         imds_remedy=imds_remedy(instance),
+        why=explain_status(current_viewer(), instance),
         reason=explain(instance.state_reason_code),
         scan=listing.find_region_scan(instance),
         stale_before=stale_before(settings().discovery_interval_seconds),
