@@ -29,7 +29,7 @@ def in_visible_account(
 
 
 #: Of so many accounts each is read by itself.
-MOST_PARTS = 20
+MOST_PARTS = 50
 
 
 def parts_by_account(

@@ -12,7 +12,7 @@ from app.services.paging import PAGE_SIZE, Cursor, Sort, beyond, decode, encode
 T = TypeVar("T")
 
 #: How many candidates a page looks at: mostly the first number will do.
-DEPTHS = (200, 5_000)
+DEPTHS = (200, 2_000)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ import sqlalchemy as sa
 
 from app.database import db, first_id_at
 from app.models import Account, Instance, InstanceChange, User
-from app.models.types import ChangeKind
+from app.models.types import ChangeKind, Role
 from app.services.instances.timeline import Step, steps_of
 from app.services.paging import COUNT_CAP, Sort
-from app.services.scope import parts_by_account
+from app.services.scope import parts_by_account, visible_accounts
 from app.services.sifting import SiftedPage, fetch_sifted_page, first_of
 
 #: Kinds of change that somebody asks about, and what they are called on the page, in its order.
@@ -151,9 +151,13 @@ def count_unseen(viewer: User) -> int:
     never did: then everything would be new."""
     if viewer.changes_seen_at is None:
         return 0
-    unseen = _within(viewer, ChangeFilters(since=viewer.changes_seen_at))
-    newest = first_of(unseen, SORT, BADGE_CAP + 1, is_falling=True)
-    return db.session.scalar(sa.select(sa.func.count()).select_from(newest)) or 0
+    unseen = sa.select(InstanceChange.id).where(InstanceChange.id >= first_id_at(viewer.changes_seen_at))
+    if not viewer.can(Role.ADMIN):
+        # As numbers, and in no order: databases then read the ends of an index, and stop.
+        own = db.session.scalars(sa.select(Account.id).where(visible_accounts(viewer))).all()
+        unseen = unseen.where(InstanceChange.account_id.in_(own))
+    limited = unseen.limit(BADGE_CAP + 1).subquery()
+    return db.session.scalar(sa.select(sa.func.count()).select_from(limited)) or 0
 
 
 def mark_seen(viewer: User, until: datetime) -> None:

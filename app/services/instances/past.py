@@ -64,12 +64,11 @@ def list_past(
     Raises:
         InvalidInputError: the cursor is not one of ours.
     """
-    lasting = InstanceFilters(region=filters.region)
     whose = parts_by_account(Instance.account_id, viewer, _accounts_of(filters))
-    candidates = [lasting.narrow(sa.select(Instance.id)).where(part) for part in whose]
+    candidates = [sa.select(Instance.id).where(part) for part in whose]
 
     def sift(query: Any) -> Any:
-        query = query.where(Instance.first_seen_at <= moment)
+        query = InstanceFilters(region=filters.region).narrow(query.where(Instance.first_seen_at <= moment))
         for name, column in PAST_COLUMNS.items():
             if wanted := getattr(filters, name):
                 query = query.where(_had(column, wanted, moment))

@@ -14,7 +14,7 @@ from app.database import db, first_id_at
 from app.models import Account, Instance, InstanceChange, User
 from app.models.mixins import utc_now
 from app.models.types import AccountStatus, ChangeKind, Role
-from app.services import sifting
+from app.services import scope, sifting
 from app.services.instances.filters import InstanceFilters
 from app.services.instances.past import PastInstance, list_past, list_unread_accounts
 from tests.factories import make_account, make_instance, make_user
@@ -141,6 +141,16 @@ class TestTheList:
         assert list_past(stranger, filters, at(8)).items == []
         assert list_unread_accounts(stranger, InstanceFilters(), at(-1)) == ([], 0)
         assert len(list_past(admin, filters, at(8)).items) == 40
+
+    def test_who_has_many_accounts_is_shown_the_same(self, diary: Diary, monkeypatch: pytest.MonkeyPatch) -> None:
+        each_by_itself = all_of(diary, at(8.1))
+        other = make_account(diary.viewer)
+        make_instance(other, name="n055", first_seen_at=at(0))
+        assert [row.name for row in all_of(diary, at(8.1))] == sorted([*(row.name for row in each_by_itself), "n055"])
+        monkeypatch.setattr(scope, "MOST_PARTS", 1)
+        assert [row.name for row in all_of(diary, at(8.1))] == sorted([*(row.name for row in each_by_itself), "n055"])
+        assert all_of(diary, at(8.1), account=(str(diary.account.id),)) == each_by_itself
+        assert list_past(make_user("stranger"), InstanceFilters(), at(8.1)).items == []
 
     def test_an_account_that_was_read_later_is_named(self, diary: Diary) -> None:
         make_account(diary.viewer, account_name="never")
