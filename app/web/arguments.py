@@ -1,5 +1,6 @@
 """Reads what stands in an address after the question mark; nonsense counts as nothing."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeVar
@@ -8,6 +9,7 @@ from flask import request
 from werkzeug.routing import IntegerConverter, Map
 
 from app.errors import InvalidInputError
+from app.services.instances.comparison import check_moment
 from app.web.filters import viewer_zone
 
 E = TypeVar("E", bound=StrEnum)
@@ -36,18 +38,36 @@ def number(name: str) -> int | None:
     return value if value is not None and value <= MAX_ID else None
 
 
-def moment(name: str) -> datetime | None:
-    """A date, or a date and a time, in the viewer's zone unless it names its own; None where nothing stands there.
+@dataclass(frozen=True, slots=True)
+class AskedMoment:
+    """A moment as an address names it, for a field to show it again."""
 
-    Raises:
-        InvalidInputError: what stands there is neither.
-    """
+    name: str
+    value: datetime | None
+    """As it was understood, whether it can be or not."""
+    typed: str
+    """What could not be understood."""
+    error: str
+
+    @property
+    def usable(self) -> datetime | None:
+        return None if self.error else self.value
+
+
+def asked_moment(name: str, history_days: int) -> AskedMoment:
+    """A date, or a date and a time, in the viewer's zone unless it names its own; and what is wrong with it."""
     text = request.args.get(name, "").strip()
     if not text:
-        return None
+        return AskedMoment(name, None, "", "")
     try:
         found = datetime.fromisoformat(text)
-        local = found if found.tzinfo else found.replace(tzinfo=viewer_zone())
-        return local.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise InvalidInputError("Write a date and a time, as 2026-11-20T14:00.", field=name) from None
+        if not 1900 < found.year < 9000:
+            raise ValueError
+        value = (found if found.tzinfo else found.replace(tzinfo=viewer_zone())).astimezone(UTC)
+    except ValueError:
+        return AskedMoment(name, None, text, "Write a date and a time, as 2026-11-20T14:00.")
+    try:
+        check_moment(value, history_days, field=name)
+    except InvalidInputError as refused:
+        return AskedMoment(name, value, "", str(refused))
+    return AskedMoment(name, value, "", "")

@@ -122,7 +122,7 @@ def local_input(value: datetime) -> str:
     """For `<input type="datetime-local">`, in the viewer's zone: to the second, rounded up, so that what happened at
     that moment has happened."""
     up = value + timedelta(microseconds=-value.microsecond % 1_000_000)
-    return f"{up.astimezone(viewer_zone()):%Y-%m-%dT%H:%M:%S}"
+    return up.astimezone(viewer_zone()).replace(tzinfo=None).isoformat(timespec="seconds")
 
 
 def viewer_zone() -> ZoneInfo:

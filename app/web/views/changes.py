@@ -1,6 +1,7 @@
 """What has changed about all of one's instances, since the last visit or another moment."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,16 +9,14 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.database import commits
-from app.errors import InvalidInputError
 from app.models import User
 from app.models.mixins import utc_now
 from app.models.types import Role
 from app.services.instances.changes import KINDS, ChangeFilters, list_changes, mark_seen, summarize_changes
-from app.services.instances.comparison import check_moment
 from app.services.instances.listing import list_account_choices
 from app.services.instances.timeline import LABELS
 from app.web.access import current_viewer, requires, settings
-from app.web.arguments import moment, number
+from app.web.arguments import AskedMoment, asked_moment, number
 
 blueprint = Blueprint("changes", __name__, url_prefix="/changes")
 
@@ -36,7 +35,10 @@ def index() -> str:
     now = utc_now()
     period = request.args.get("period", "visit")
     period = period if period in PERIODS else "visit"
-    since, error = _beginning(viewer, period, now)
+    asked = asked_moment("since", settings().history_days)
+    if period == "date" and asked.value is None and not asked.error:
+        asked = replace(asked, error="Choose a date.")
+    since = _beginning(viewer, period, asked, now)
     filters = ChangeFilters(
         since=since,
         account_pk=number("account"),
@@ -53,8 +55,7 @@ def index() -> str:
         period=period,
         since=since,
         is_first_visit=period == "visit" and viewer.changes_seen_at is None,
-        error=error,
-        typed=request.args.get("since", ""),
+        asked=asked if period == "date" else AskedMoment("since", None, "", ""),
         now=now,
         kinds=KINDS,
         fields=list(LABELS.items()),
@@ -82,20 +83,13 @@ def mark() -> ResponseReturnValue:
     return redirect(url_for("changes.index"), 303)
 
 
-def _beginning(viewer: User, period: str, now: datetime) -> tuple[datetime, str]:
-    """From when on changes are told, and what is wrong with the date that was asked for."""
-    error = ""
-    if period == "date":
-        try:
-            asked = moment("since")
-            if asked is not None:
-                return check_moment(asked, settings().history_days, field="since"), ""
-            error = "Choose a date."
-        except InvalidInputError as refused:
-            error = str(refused)
+def _beginning(viewer: User, period: str, asked: AskedMoment, now: datetime) -> datetime:
+    """From when on changes are told."""
+    if period == "date" and asked.usable is not None:
+        return asked.usable
     if period == "visit" and viewer.changes_seen_at is not None:
-        return viewer.changes_seen_at, ""
-    return now - timedelta(days=DAYS.get(period, FIRST_DAYS)), error
+        return viewer.changes_seen_at
+    return now - timedelta(days=DAYS.get(period, FIRST_DAYS))
 
 
 def _known(table: dict[str, str], name: str) -> str:

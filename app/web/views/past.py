@@ -7,16 +7,14 @@ from typing import Any
 
 from flask import Blueprint, render_template, request, url_for
 
-from app.errors import InvalidInputError
 from app.models.mixins import utc_now
 from app.models.types import Role
-from app.services.instances.comparison import check_moment
 from app.services.instances.filters import InstanceFilters, as_id
 from app.services.instances.listing import list_account_choices
 from app.services.instances.past import list_past, list_unread_accounts
 from app.services.instances.tallies import tally_instances, tally_types
 from app.web.access import current_viewer, requires, settings
-from app.web.arguments import moment
+from app.web.arguments import asked_moment
 
 blueprint = Blueprint("past", __name__, url_prefix="/instances/as-of")
 
@@ -39,7 +37,8 @@ def index() -> str:
     asked = InstanceFilters.parse(request.args.to_dict(flat=False))
     # One value each, and none but these: the past of tags and names is not searched.
     filters = replace(InstanceFilters(), **{name: getattr(asked, name)[:1] for name in FILTERS})
-    at, error = _moment_asked_for()
+    asked_at = asked_moment("at", settings().history_days)
+    at = asked_at.usable
     page: Any = None
     unread: Any = ((), 0)
     if at is not None:
@@ -49,8 +48,7 @@ def index() -> str:
     return render_template(
         "instance/past.html",
         at=at,
-        error=error,
-        typed=request.args.get("at", ""),
+        asked_at=asked_at,
         page=page,
         filters=filters,
         chips=list(_chips(filters, dict(accounts), at)),
@@ -65,15 +63,6 @@ def index() -> str:
         next_url=page and page.next and _address(filters, at, cursor=page.next),
         previous_url=page and page.previous and _address(filters, at, cursor=page.previous),
     )
-
-
-def _moment_asked_for() -> tuple[datetime | None, str]:
-    """The moment, or why there is none; neither where none was asked for."""
-    try:
-        asked = moment("at")
-        return (check_moment(asked, settings().history_days, field="at") if asked else None), ""
-    except InvalidInputError as error:
-        return None, str(error)
 
 
 def _choices(viewer: Any, filters: InstanceFilters) -> dict[str, list[tuple[str, str]]]:
