@@ -27,10 +27,10 @@ KINDS = {
     "returned": "returned",
     "exposed": "became public",
     "unprotected": "lost IMDSv2",
-    "warned": "spot notices",
-    "authorization": "authorized or not",
-    "tags": "tags and names",
-    "other": "others",
+    "warned": "given spot notice",
+    "authorization": "authorized or unauthorized",
+    "tags": "retagged or renamed",
+    "other": "otherwise changed",
 }
 
 #: Newest first; ids are in the order of their times.

@@ -21,7 +21,7 @@ from app.web.arguments import AskedMoment, asked_moment, number
 blueprint = Blueprint("changes", __name__, url_prefix="/changes")
 
 #: What the changes may be counted from, and in words.
-PERIODS = {"visit": "Since your last visit", "day": "24 hours", "week": "7 days", "date": "Since a date"}
+PERIODS = {"visit": "Since last visit", "day": "24 hours", "week": "7 days", "date": "Since a date"}
 DAYS = {"day": 1, "week": 7}
 
 #: For who never marked anything as seen.

@@ -77,9 +77,9 @@ class TestThePage:
         tell(app, account1, 1, field="name")
         browser = sign_in(client1)
         links = browser.get_page("/changes").links()
-        assert links["1 tags and names"] == f"/changes?account={account1.id}&kind=tags"
-        page = browser.get_page(links["1 tags and names"])
-        assert "Kind: tags and names" in page.text
+        assert links["1 retagged or renamed"] == f"/changes?account={account1.id}&kind=tags"
+        page = browser.get_page(links["1 retagged or renamed"])
+        assert "Kind: retagged or renamed" in page.text
         assert "Name" in text_of(page.all("tbody")[-1])
         assert "Type" not in text_of(page.all("tbody")[-1])
 
