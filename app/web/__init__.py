@@ -21,7 +21,6 @@ from app.web.views import (
     experiments,
     exports,
     health,
-    instance,
     instance_authorization,
     instance_comparison,
     me,

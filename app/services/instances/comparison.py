@@ -12,6 +12,7 @@ from app.errors import InvalidInputError
 from app.models import Instance, InstanceChange
 from app.models.instance_change import FACTS, FIELDS, TAGS
 from app.models.mixins import utc_now
+from app.models.types import ChangeKind
 from app.services.instances.moments import Key, Portrait, portrait_of, rebuild
 from app.services.instances.timeline import IMDS, LABELS
 
@@ -78,13 +79,31 @@ def earliest_moment(history_days: int) -> datetime:
     return utc_now() - timedelta(days=history_days)
 
 
+def later(moment: datetime) -> list[sa.ColumnElement[bool]]:
+    """Conditions on changes that came after the moment (as `moments.told_at` has it); the first is a range of the index
+    that begins with the instance."""
+    return [
+        InstanceChange.id >= first_id_at(moment - CLOCKS_APART),
+        InstanceChange.kind != ChangeKind.APPEARED,
+        sa.func.coalesce(InstanceChange.happened_at, InstanceChange.seen_at) > moment,
+    ]
+
+
 def compare(instance: Instance, first: datetime, second: datetime) -> Comparison:
-    """Both moments side by side, in one statement; `first` is the earlier one."""
-    query = (
-        sa.select(InstanceChange)
-        .where(InstanceChange.instance_pk == instance.id, InstanceChange.id >= first_id_at(first - CLOCKS_APART))
-        .order_by(InstanceChange.id)
-    )
+    """Both moments side by side, in one statement; `first` is the earlier one.
+
+    Of each field the first change after a moment says what it was, and the others nothing more; of tags each may be of
+    another key.
+    """
+    own = InstanceChange.instance_pk == instance.id
+    deciding = [
+        sa.select(sa.func.min(InstanceChange.id))
+        .where(own, InstanceChange.field != TAGS, *later(moment))
+        .group_by(InstanceChange.field)
+        for moment in (first, second)
+    ]
+    of_tags = sa.and_(InstanceChange.field == TAGS, *later(first))
+    query = sa.select(InstanceChange).where(own, sa.or_(of_tags, *(InstanceChange.id.in_(ids) for ids in deciding)))
     changes = db.session.scalars(query).all()
     present = portrait_of(instance)
     then = [

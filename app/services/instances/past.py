@@ -8,11 +8,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.database import db, first_id_at
+from app.database import db
 from app.models import Account, Instance, InstanceChange, User
 from app.models.instance_change import FIELDS
-from app.models.types import ChangeKind
-from app.services.instances.comparison import CLOCKS_APART
+from app.services.instances.comparison import later
 from app.services.instances.filters import InstanceFilters, as_id
 from app.services.instances.moments import rebuild
 from app.services.instances.timeline import LABELS
@@ -114,30 +113,20 @@ def _accounts_of(filters: InstanceFilters) -> list[int]:
     return [as_id(text) or 0 for text in filters.account]
 
 
-def _later(moment: datetime) -> list[sa.ColumnElement[bool]]:
-    """Conditions on changes that came after the moment; the first is a range of the index that begins with the
-    instance."""
-    return [
-        InstanceChange.id >= first_id_at(moment - CLOCKS_APART),
-        InstanceChange.kind != ChangeKind.APPEARED,
-        sa.func.coalesce(InstanceChange.happened_at, InstanceChange.seen_at) > moment,
-    ]
-
-
 def _had(column: Any, wanted: Sequence[str], moment: datetime) -> sa.ColumnElement[bool]:
     """Whether the column had one of these values then: it has it and has not changed, or the first change since took it
     away. (The same rule as in `moments.rebuild`.)"""
-    later = [InstanceChange.instance_pk == Instance.id, InstanceChange.field == column.key, *_later(moment)]
+    changed = [InstanceChange.instance_pk == Instance.id, InstanceChange.field == column.key, *later(moment)]
     # Compared as JSON text, which all databases have alike for a plain string.
     first_before = (
         sa.select(sa.cast(InstanceChange.before, sa.Text))
-        .where(*later)
+        .where(*changed)
         .order_by(InstanceChange.id)
         .limit(1)
         .correlate(Instance)
         .scalar_subquery()
     )
-    has_changed = sa.select(InstanceChange.id).where(*later).correlate(Instance).exists()
+    has_changed = sa.select(InstanceChange.id).where(*changed).correlate(Instance).exists()
     return sa.or_(
         sa.and_(column.in_(wanted), ~has_changed),
         first_before.in_([json.dumps(value, ensure_ascii=False) for value in wanted]),
@@ -151,7 +140,7 @@ def _deciding_changes(instance_pks: Sequence[int], moment: datetime) -> Mapping[
         return {}
     first_ids = (
         sa.select(sa.func.min(InstanceChange.id).label("id"))
-        .where(InstanceChange.instance_pk.in_(instance_pks), InstanceChange.field.in_(FIELDS), *_later(moment))
+        .where(InstanceChange.instance_pk.in_(instance_pks), InstanceChange.field.in_(FIELDS), *later(moment))
         .group_by(InstanceChange.instance_pk, InstanceChange.field)
         .subquery()
     )
