@@ -64,6 +64,11 @@ def list_views(viewer: User) -> list[ViewRow]:
     ]
 
 
+def find_view(viewer: User, view_id: int) -> SavedView | None:
+    """A view that the viewer may open, if there is such."""
+    return db.session.scalar(sa.select(SavedView).where(SavedView.id == view_id, _is_visible(viewer)))
+
+
 def get_view(viewer: User, view_id: int) -> SavedView:
     """A view that the viewer may open.
 

@@ -60,6 +60,7 @@ PAGES = {
     "instances.show": ["/instances/{hostile}", "/instances/{missing}"],
     "exports.new": ["/instances/export", "/instances/export?state=running&q=%22unclosed"],
     "saved_views.index": ["/views"],
+    "saved_views.choose": ["/views/choose?state=running", "/views/choose?state=stopped&view={view}"],
     "saved_views.edit": ["/views/{view}/edit"],
     "instance_comparison.show": [
         "/instances/{hostile}/compare",

@@ -12,13 +12,16 @@ from urllib.parse import parse_qs, urlencode
 from app.errors import InvalidInputError
 from app.models import User
 from app.services.instances.columns import DEFAULT_SORT, parse_columns, parse_sort
-from app.services.instances.filters import InstanceFilters
+from app.services.instances.filters import InstanceFilters, as_id
 from app.services.instances.search import read_search, write_search
 
 Params = Mapping[str, Sequence[str]]
 
 #: More names than an address of ours ever has.
 MAX_FIELDS = 1000
+
+#: As the view of an address: none, also for who has a default.
+EVERYTHING = 0
 
 #: What nobody types and no page may hold: control characters, halves of surrogate pairs, what is no character.
 _UNTYPABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
@@ -34,6 +37,9 @@ class ListAddress:
 
     columns: tuple[str, ...] = ()
     """Empty: those that the viewer is used to."""
+
+    view: int | None = None
+    """`saved_views.id` of the view that it began with; EVERYTHING asks for none, whatever is one's default."""
 
     typed: str = ""
     """What stands in the search box."""
@@ -53,6 +59,7 @@ class ListAddress:
             filters=InstanceFilters.parse({**params, "q": (), "-q": ()}),
             sort=f"-{name}" if is_descending else name,
             columns=parse_columns(params.get("column", ())),
+            view=as_id("".join(params.get("view", ())[:1])),
             typed=typed,
         )
         try:
@@ -77,11 +84,13 @@ class ListAddress:
             params["sort"] = [self.sort]
         if self.columns:
             params["column"] = list(self.columns)
+        if self.view is not None:
+            params["view"] = [str(self.view)]
         return params
 
     def to_query(self) -> str:
-        """The part of an address behind the question mark."""
-        return urlencode(self.to_params(), doseq=True)
+        """What stands behind the question mark, without the view: for what is stored."""
+        return urlencode(replace(self, view=None).to_params(), doseq=True)
 
     def with_filters(self, filters: InstanceFilters) -> "ListAddress":
         """The same list with other filters."""

@@ -14,7 +14,7 @@ from app.aws.formats import PARTITIONS
 from app.models import User
 from app.models.types import Role
 from app.services.instances import listing
-from app.services.instances.address import ListAddress
+from app.services.instances.address import EVERYTHING, ListAddress
 from app.services.instances.columns import (
     COLUMNS,
     DEFAULT_COLUMNS,
@@ -27,6 +27,7 @@ from app.services.instances.columns import (
 from app.services.instances.facets import FACETS, account_names, count_matching, list_facets
 from app.services.instances.freshness import find_freshness
 from app.services.paging import COUNT_CAP, Page
+from app.services.saved_views import find_default_view, find_view
 from app.web.access import current_viewer, is_partial_request, requires, settings
 from app.web.addresses import local_path
 from app.web.filters import plural
@@ -50,8 +51,10 @@ FILTER_WORDS = {"auth_status": "auth"}
 
 @blueprint.get("")
 @requires(Role.CLIENT)
-def index() -> str:
+def index() -> ResponseReturnValue:
     viewer = current_viewer()
+    if not request.args and (chosen := find_default_view(viewer)) is not None:
+        return redirect(url_for("saved_views.show", view_id=chosen.id))
     address, display = current_address(), current_display()
     columns = address.columns or display.columns
     page = _find_page(viewer, address, columns, display.size)
@@ -65,7 +68,10 @@ def index() -> str:
         facets=list(_facet_buttons(address)),
         filters_url=list_url(address, "instances.filters"),
         display_url=list_url(address, "instances.choose_display"),
-        clear_url=list_url(address.with_filters(type(address.filters)())),
+        clear_url=list_url(replace(address.with_filters(type(address.filters)()), view=EVERYTHING)),
+        views_url=list_url(address, "saved_views.choose"),
+        view=find_view(viewer, address.view) if address.view else None,
+        export_url=list_url(replace(address, columns=columns), "exports.new"),
         matching_url=list_url(address, "instances.choose_matching"),
         display=display,
         columns=columns,

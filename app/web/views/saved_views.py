@@ -1,5 +1,7 @@
 """Pages about saved views: opening, saving, sharing, and the one that the list opens with."""
 
+from dataclasses import replace
+
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
@@ -8,9 +10,11 @@ from app.errors import ConflictError, InvalidInputError
 from app.models import SavedView
 from app.models.types import Role
 from app.services import saved_views
+from app.services.instances.address import EVERYTHING, ListAddress
 from app.services.instances.filters import as_id
 from app.web.access import current_viewer, requires
 from app.web.forms.saved_view import NewViewForm, ViewForm
+from app.web.views.instances import current_address, layout_asked_for, list_url
 
 blueprint = Blueprint("saved_views", __name__, url_prefix="/views")
 
@@ -26,6 +30,27 @@ def index() -> str:
     )
 
 
+@blueprint.get("/choose")
+@requires(Role.CLIENT)
+def choose() -> str:
+    """The views to go to from a list, and a name for the list itself."""
+    viewer, address = current_viewer(), current_address()
+    views = saved_views.list_views(viewer)
+    here = next((view for view in views if view.id == address.view), None)
+    return render_template(
+        "saved_view/choose.html",
+        layout=layout_asked_for(),
+        views=views,
+        here=here,
+        is_changed=here is not None and address.to_query() != here.query,
+        query=address.to_query(),
+        everything_url=list_url(ListAddress(view=EVERYTHING)),
+        list_url=list_url(address),
+        form=NewViewForm(formdata=None, query=address.to_query()),
+        error=address.error,
+    )
+
+
 @blueprint.post("")
 @requires(Role.CLIENT)
 @commits
@@ -35,7 +60,7 @@ def create() -> ResponseReturnValue:
     if form.validate_on_submit():
         viewer = current_viewer()
         try:
-            view = saved_views.save_view(viewer, form.name.data or "", form.query.data or "", shared_with=form.role)
+            view = saved_views.save_view(viewer, form.name.data or "", _query(form.query.data), shared_with=form.role)
         except InvalidInputError as error:
             form[error.field or "name"].errors = [str(error)]
         else:
@@ -81,10 +106,10 @@ def update(view_id: int) -> ResponseReturnValue:
 @blueprint.post("/<int:view_id>/query")
 @requires(Role.CLIENT)
 @commits
-def replace(view_id: int) -> ResponseReturnValue:
+def keep(view_id: int) -> ResponseReturnValue:
     """Have one's own view show what the list shows now."""
     try:
-        view = saved_views.replace_query(current_viewer(), view_id, request.form.get("query", ""))
+        view = saved_views.replace_query(current_viewer(), view_id, _query(request.form.get("query")))
     except InvalidInputError as error:
         flash(str(error), "danger")
         return redirect(url_for("saved_views.index"), 303)
@@ -125,6 +150,11 @@ def choose_default() -> ResponseReturnValue:
     return redirect(url_for("saved_views.index"), 303)
 
 
+def _query(text: str | None) -> str:
+    """The address as we would write it, whatever was sent; one with a search that cannot be read is kept as it is."""
+    return ListAddress.parse_query(current_viewer(), text or "").to_query()
+
+
 def _address(view: SavedView) -> str:
-    query = f"{view.query}&" if view.query else ""
-    return f"{url_for('instances.index')}?{query}view={view.id}"
+    # As it is read now: a name that is no filter any more is not carried along.
+    return list_url(replace(ListAddress.parse_query(current_viewer(), view.query), view=view.id))

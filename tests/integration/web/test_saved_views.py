@@ -26,7 +26,9 @@ class TestSaving:
         view_id = save(browser, "  Spot in   Ireland ", "lifecycle=spot&region=eu-west-1&sort=-launched")
         assert "Spot in Ireland" in browser.get_page("/views").text
         location = browser.get(f"/views/{view_id}").headers["Location"]
-        assert location == f"/instances?lifecycle=spot&region=eu-west-1&sort=-launched&view={view_id}"
+        assert location == f"/instances?region=eu-west-1&lifecycle=spot&sort=-launched&view={view_id}"
+        page = browser.get_page(location)
+        assert "Spot in Ireland" in page.text
 
     @pytest.mark.parametrize(
         ("name", "words"),
@@ -137,6 +139,33 @@ class TestChanging:
         save(browser, "name")
         browser.send(f"/views/{view_id}/restore", method="POST")
         assert "You have another view called" in browser.get_page("/views").text
+
+
+class TestFromTheList:
+    def test_one_goes_to_a_view_saves_one_and_keeps_what_one_changed(
+        self, app: Flask, sign_in: SignIn, client1: User
+    ) -> None:
+        browser = sign_in(client1)
+        view_id = save(browser, "Mine", "state=running")
+        page = browser.get_page(f"/views/choose?state=stopped&view={view_id}")
+        assert "Keep this in “Mine”" in page.text
+        browser.send(f"/views/{view_id}/query", method="POST", data={"query": "nonsense=1&state=stopped&cursor=x"})
+        with app.app_context():
+            assert db.session.get_one(SavedView, view_id).query == "state=stopped"
+        assert "Keep this in" not in browser.get_page(f"/views/choose?state=stopped&view={view_id}").text
+
+    def test_the_list_opens_with_ones_default_unless_everything_is_asked_for(
+        self, sign_in: SignIn, client1: User
+    ) -> None:
+        browser = sign_in(client1)
+        assert browser.get("/instances").status_code == 200
+        view_id = save(browser, "Mine", "state=running", is_default="y")
+        assert browser.get("/instances").headers["Location"] == f"/views/{view_id}"
+        assert browser.get("/instances?view=0").status_code == 200
+        assert browser.get("/instances?state=stopped").status_code == 200
+
+    def test_a_view_that_is_gone_leaves_a_list(self, sign_in: SignIn, client1: User) -> None:
+        assert sign_in(client1).get("/instances?view=4242&state=running").status_code == 200
 
 
 class TestTheDefault:
