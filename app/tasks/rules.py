@@ -15,7 +15,7 @@ def apply_rules(lease: Lease) -> Outcome:
         db.session.rollback()
         if count == MOST:
             return Outcome.again(in_seconds=0, text="More rules wait")
-        applied += apply_rule(rule_id, hold=lease.hold, report=lease.report, run_id=lease.run_id)
+        applied += apply_rule(rule_id, hold=lease.hold, report=lease.report)
         count += 1
     db.session.rollback()
     return Outcome.succeeded(

@@ -13,6 +13,7 @@ from flask import Flask, current_app
 from app.config import Config
 from app.database import db
 from app.services.accounts.permissions import enqueue_permission_checks
+from app.services.rules.calendar import keep_calendar
 from app.services.runs import Wake, reap
 from app.services.runs.due import enqueue_due_accounts, enqueue_event_poll, enqueue_identity_check, enqueue_pruning
 from app.tasks.celery_app import queue_of
@@ -50,6 +51,7 @@ class Scheduler:
         enqueue_permission_checks(every_seconds=PERMISSIONS_SECONDS)
         enqueue_identity_check(every_seconds=IDENTITY_SECONDS)
         enqueue_pruning(every_seconds=PRUNING_SECONDS)
+        keep_calendar()
         if self.config.event_queue_url:
             enqueue_event_poll()
         self.ring_again()

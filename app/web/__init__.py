@@ -25,6 +25,7 @@ from app.web.views import (
     instance_comparison,
     me,
     past,
+    rules,
     runs,
     saved_views,
     system_logs,
@@ -40,6 +41,7 @@ BLUEPRINTS = tuple(
         account_events,
         account_permissions,
         runs,
+        rules,
         instance_authorization,  # the blueprint of `instances`, with one instance's own page and authorizing
         exports,
         saved_views,

@@ -32,6 +32,7 @@ PLACES = (
     ("Accounts", "accounts.index", "cloud", Role.CLIENT),
     ("Instances", "instances.index", "server-2", Role.CLIENT),
     ("Changes", "changes.index", "history", Role.CLIENT),
+    ("Rules", "rules.index", "shield-check", Role.CLIENT),
     ("Optimization", "experiments.index", "chart-line", Role.CLIENT),
     ("Uptime", "downtime.index", "activity", Role.CLIENT),
     ("System logs", "system_logs.index", "list-details", Role.ADMIN),

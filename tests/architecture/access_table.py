@@ -90,6 +90,16 @@ TABLE = {
     "POST saved_views.keep": "? + 0 0 0 0",
     "POST saved_views.delete": "? + 0 0 0 0",
     "POST saved_views.restore": "? + 0 0 0 0",
+    # Rules of authorization: whose accounts they cover may read them, admins make them.
+    "GET rules.index": "? + + + + +",
+    "GET rules.show": "? + 0 0 + +",
+    "GET rules.new": "? - - - + +",
+    "POST rules.new": "? - - - + +",
+    "GET rules.change": "? - - - + +",
+    "POST rules.change": "? - - - + +",
+    "GET rules.act": "? - - - + +",
+    "POST rules.act": "? - - - + +",
+    "POST rules.decide": "? - - - + +",
     "GET experiments.index": "? + + + + +",
     "GET downtime.index": "? + + + + +",
     # The installation's log: admins.

@@ -14,6 +14,7 @@ from app.services.saved_views import save_view
 from tests.client import PageClient
 from tests.conftest import SignIn, browser
 from tests.factories import make_instance
+from tests.integration.rules.rules import ask, make_rule
 
 #: No row has it: ids begin with the milliseconds since 2026.
 NOBODYS_ID = 4242
@@ -35,8 +36,9 @@ class World:
         self.app, self.people, self.sign_in = app, people, sign_in
         with app.app_context():
             instance = make_instance(account)
+            rule = make_rule("CI runners", ask(account=account.account_id))
             db.session.commit()
-            instance_id = instance.id
+            instance_id, rule_id = instance.id, rule.id
             run_id = runs.enqueue(RunKind.DISCOVER_ACCOUNT, account=db.session.get_one(Account, account.id)).id
             db.session.commit()
         from app.services.sessions import start_session
@@ -55,6 +57,8 @@ class World:
             "view_id": view_id,
             "user_id": people["client3"].id,
             "run_id": run_id,
+            "rule_id": rule_id,
+            "deed": "pause",
             "filename": "img/mark.svg",
         }
 

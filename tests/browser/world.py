@@ -8,10 +8,21 @@ import sqlalchemy as sa
 from flask import Flask
 
 from app.database import db
-from app.models import Account, Downtime, Experiment, Instance, InstanceChange, Run, User
-from app.models.types import ChangeKind, Decision, DowntimeCause, LogLevel, Role, RunKind, RunState
+from app.models import (
+    Account,
+    AuthorizationRule,
+    AuthorizationRuleAccount,
+    Downtime,
+    Experiment,
+    Instance,
+    InstanceChange,
+    Run,
+    User,
+)
+from app.models.types import ChangeKind, Decision, DowntimeCause, LogLevel, Role, RuleState, RunKind, RunState
 from app.services import runs, system_logs
 from app.services.accounts import connect
+from app.services.rules.conditions import Condition, Field, dump_conditions
 from app.services.saved_views import save_view
 from demo.aws.cloud import SimulatedAws
 from demo.aws.workloads import AWKWARD_TAGS
@@ -40,6 +51,7 @@ class Seeded:
     accounts: dict[str, int] = field(default_factory=dict)
     instances: dict[str, int] = field(default_factory=dict)
     runs: dict[str, int] = field(default_factory=dict)
+    rules: dict[str, int] = field(default_factory=dict)
     views: dict[str, int] = field(default_factory=dict)
     odd_instances: list[int] = field(default_factory=list)
 
@@ -134,6 +146,27 @@ def _under_way(account_pk: int, now: datetime) -> Run:
     )
 
 
+def _make_rules(world: Seeded, now: datetime) -> None:
+    """One that ends soon and allows all that nobody has decided, and one that has expired."""
+    for name, days, state in (("ending", 3, RuleState.ACTIVE), ("expired", -2, RuleState.EXPIRED)):
+        day = now.date() + timedelta(days=days)
+        about = {"owner_name": HOSTILE[0], "owner_contact": HOSTILE[7], "note": HOSTILE[1], "expires_on": day}
+        values = (f"team={HOSTILE[3]}", f"{HOSTILE[7]}*")
+        asked = (Condition(Field.TAG, values),) if state is RuleState.EXPIRED else ()
+        every = Condition(Field.ACCOUNT, ("1" * 12, "2" * 12))
+        rule = AuthorizationRule(
+            name=HOSTILE[1] if state is RuleState.ACTIVE else HOSTILE[7],
+            conditions=dump_conditions((every, *asked)),
+            state=state,
+            **about,
+        )
+        db.session.add(rule)
+        db.session.flush()
+        db.session.add_all(AuthorizationRuleAccount(rule_id=rule.id, account_id=each) for each in every.values)
+        world.rules[name] = rule.id
+        runs.enqueue(RunKind.APPLY_RULES)
+
+
 def _age(app: Flask, aws: SimulatedAws, world: Seeded) -> None:
     """What takes days in life: a vanished instance, decisions, downtime, a warning, a job that waits."""
     with app.app_context():
@@ -164,6 +197,7 @@ def _age(app: Flask, aws: SimulatedAws, world: Seeded) -> None:
                 )
             )
             system_logs.record("tests", HOSTILE[number], level=LogLevel.WARNING, user=actor, text=HOSTILE[number])
+        _make_rules(world, now)
         db.session.commit()
     run_jobs(app)
     with app.app_context():

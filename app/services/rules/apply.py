@@ -43,7 +43,6 @@ def apply_rule(
     *,
     hold: Callable[[], None],
     report: Callable[[int, int, str], None],
-    run_id: int | None = None,
 ) -> Applied:
     """Decide every instance that the rule allows or has allowed; commits as it goes.
 
@@ -61,7 +60,7 @@ def apply_rule(
     for done, account_pk in enumerate(accounts):
         report(done, len(accounts), f"Rule “{name}”")
         for chunk in _chunks(_candidates(rule_id, account_pk)):
-            applied += _decide(account_pk, chunk, hold, run_id)
+            applied += _decide(account_pk, chunk, hold)
     _finish(rule_id, revision, applied, hold)
     return applied
 
@@ -105,10 +104,10 @@ def _chunks(ids: "array[int]") -> Iterator[list[int]]:
 
 
 @retry_transient
-def _decide(account_pk: int, instance_pks: list[int], hold: Callable[[], None], run_id: int | None) -> Applied:
+def _decide(account_pk: int, instance_pks: list[int], hold: Callable[[], None]) -> Applied:
     try:
         hold()
-        decided = decide_stored(account_pk, instance_pks, run_id=run_id)
+        decided = decide_stored(account_pk, instance_pks)
         db.session.commit()
     except BaseException:
         db.session.rollback()

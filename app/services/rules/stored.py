@@ -30,9 +30,7 @@ def load_facts(instance_pks: Sequence[int]) -> dict[int, Facts]:
     return facts
 
 
-def decide_stored(
-    account_pk: int, instance_pks: Sequence[int], *, run_id: int | None = None, released_by: str = ""
-) -> Decided:
+def decide_stored(account_pk: int, instance_pks: Sequence[int], *, released_by: str = "") -> Decided:
     """Give these instances of one account the status that the rules say, and count them; in the current transaction.
 
     Locks the account's row until that ends. `released_by` as in `decide`.
@@ -42,6 +40,6 @@ def decide_stored(
         return Decided({})  # disconnected meanwhile
     rules = load_rules().narrowed(account_id)
     facts = load_facts(instance_pks)
-    decided = decide(account_pk, rules, facts, now=database_now(), run_id=run_id, released_by=released_by)
+    decided = decide(account_pk, rules, facts, now=database_now(), released_by=released_by)
     move_auth_tallies(account_pk, decided.moves)
     return decided

@@ -54,7 +54,7 @@ def check_visible(_form: object, field: StringField) -> None:
     if MARK in name:
         raise StopValidation("The name has a control character in it, which cannot be seen. Type it anew.")
     if {unicodedata.category(character) for character in name} <= {"Cf", "Mn", "Zs"}:
-        raise StopValidation("Give the account a name that can be seen.")
+        raise StopValidation("Give it a name that can be seen.")
 
 
 NAME_CHECKS = (
