@@ -26,7 +26,7 @@ MAX_AT_ONCE = 1000
 MAX_REASON = 500
 
 #: So many of a list are changed in one transaction; more would hold the accounts for longer than others can wait.
-MAX_STEP = 10_000
+MAX_STEP = 5_000
 
 #: How many ids one IN (...) holds.
 CHUNK = 500

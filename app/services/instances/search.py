@@ -130,7 +130,7 @@ def _meaning(viewer: User, term: _Term) -> tuple[str, list[str]]:
     word = term.left.lower()
     if word not in WORDS:
         known = ", ".join(f"{each}:" for each in WORDS)
-        raise _unreadable(f"There is no filter {term.left}:. There are {known}. Quote what is part of a name.")
+        raise _unreadable(f"{term.left}: is no filter ({known} are). If it is part of a name, put it in quotes.")
     if word == "tag":
         return "tag", [_said(term.right, term)]
     values = [each.strip() for each in term.right.split(",") if each.strip()]

@@ -56,7 +56,7 @@ READ: list[tuple[str, InstanceFilters]] = [
 
 REFUSED = [
     ('name "half', "before half is not closed"),
-    ("color:red", "There is no filter color:"),
+    ("color:red", "color: is no filter"),
     ("state:", "as in state:running"),
     ("auth:maybe", "authorized or unauthorized, not maybe"),
     ("account:nobody", "no account with the name or id nobody"),
