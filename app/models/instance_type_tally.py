@@ -9,7 +9,11 @@ from app.database import Base
 
 class InstanceTypeTally(Base):
     __tablename__ = "instance_type_tallies"
-    __table_args__ = (sa.CheckConstraint("count > 0", name="count_positive"),)
+    __table_args__ = (
+        sa.CheckConstraint("count > 0", name="count_positive"),
+        # As beside it.
+        sa.Index("ix_instance_type_tallies_kinds", "state", "instance_type", "count"),
+    )
 
     account_id: Mapped[int] = mapped_column(
         sa.ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True, autoincrement=False

@@ -25,7 +25,7 @@ class Day:
     """How many of them were read."""
 
     appeared: int
-    """Of accounts that were read on an earlier day, too: to the first reading everything is new."""
+    """Of accounts that were read on one of the days before, too: to the first reading everything is new."""
 
     started: int
     stopped: int
@@ -42,19 +42,26 @@ def list_days(viewer: User) -> Sequence[Day]:
     """Each of the last days, the latest last, in one query that the length of the history does not touch."""
     today = day_of(utc_now())
     first = today - timedelta(days=DAYS - 1)
-    earlier = sa.orm.aliased(ChangeTally)
-    is_not_first = sa.exists().where(earlier.account_id == ChangeTally.account_id, earlier.day < ChangeTally.day)
+    is_visible = in_visible_account(ChangeTally.account_id, viewer)
+    # Not each account's very first day, which would be looked for in all of the history.
+    begun = (
+        sa.select(ChangeTally.account_id, sa.func.min(ChangeTally.day).label("day"))
+        .where(ChangeTally.day >= first - timedelta(days=DAYS), is_visible)
+        .group_by(ChangeTally.account_id)
+        .subquery()
+    )
     summed = {
         "accounts": sa.case((ChangeTally.readings > 0, 1), else_=0),
         **{deed: getattr(ChangeTally, deed) for deed in DEEDS},
-        "appeared": sa.case((is_not_first, ChangeTally.appeared), else_=0),
+        "appeared": sa.case((ChangeTally.day > begun.c.day, ChangeTally.appeared), else_=0),
     }
     rows = db.session.execute(
         sa.select(
             ChangeTally.day,
             *(sa.cast(sa.func.sum(expression), sa.Integer).label(name) for name, expression in summed.items()),
         )
-        .where(ChangeTally.day >= first, in_visible_account(ChangeTally.account_id, viewer))
+        .join(begun, begun.c.account_id == ChangeTally.account_id)
+        .where(ChangeTally.day >= first, is_visible)
         .group_by(ChangeTally.day)
     )
     found = {row.day: Day(**row._mapping) for row in rows}

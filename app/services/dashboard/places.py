@@ -61,9 +61,9 @@ def list_places(tallies: Tallies) -> list[Place]:
 
 
 def group_types(types: Tallies) -> list[Group]:
-    """Every family that runs, the most frequent first."""
+    """Every family among the counts by type, the most frequent first."""
     families: dict[str, list[tuple[str, int]]] = defaultdict(list)
-    for name, count in types.by("type", state="running"):
+    for name, count in types.by("type"):
         families[name.partition(".")[0]].append((name, count))
     groups = [
         Group(family, sum(count for _, count in members), [name for name, _ in members])

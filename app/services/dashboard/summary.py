@@ -16,7 +16,7 @@ from app.services.dashboard.needs import Need, list_needs
 from app.services.dashboard.places import Group, Place, group_types, is_present, list_places
 from app.services.instances.filters import InstanceFilters
 from app.services.instances.freshness import Freshness, find_freshness
-from app.services.instances.tallies import tally_instances, tally_types
+from app.services.instances.tallies import tally_instances, tally_running_types
 from app.services.scope import visible_accounts
 
 
@@ -98,7 +98,7 @@ def summarize(viewer: User, *, interval_seconds: int, calls_per_hour: int) -> Da
         unauthorized=sum(tallies.count(state=state, auth_status=AuthStatus.UNAUTHORIZED) for state in present),
         places=list_places(tallies),
         by_lifecycle=tallies.by("lifecycle", state="running"),
-        families=group_types(tally_types(viewer)),
+        families=group_types(tally_running_types(viewer)),
         largest=list_largest_accounts(viewer),
         days=list_days(viewer),
         discoveries=list_last_discoveries(viewer),

@@ -76,14 +76,19 @@ def tally_account(account_pk: int) -> Tallies:
     return _counts(TALLIES, KINDS, TALLIES.c.account_id == account_pk)
 
 
-def _read(viewer: User, table: sa.Table, kinds: Mapping[str, Any]) -> Tallies:
-    return _counts(table, kinds, in_visible_account(table.c.account_id, viewer))
+def tally_running_types(viewer: User) -> Tallies:
+    """Count the running instances that the viewer may see, by type."""
+    return _read(viewer, TYPE_TALLIES, {"type": TYPE_KINDS["type"]}, TYPE_TALLIES.c.state == "running")
 
 
-def _counts(table: sa.Table, kinds: Mapping[str, Any], condition: sa.ColumnElement[bool]) -> Tallies:
+def _read(viewer: User, table: sa.Table, kinds: Mapping[str, Any], *conditions: sa.ColumnElement[bool]) -> Tallies:
+    return _counts(table, kinds, in_visible_account(table.c.account_id, viewer), *conditions)
+
+
+def _counts(table: sa.Table, kinds: Mapping[str, Any], *conditions: sa.ColumnElement[bool]) -> Tallies:
     """In one statement whose cost is that of the kinds, not the fleet."""
     columns = list(kinds.values())
-    query = sa.select(*columns, sa.cast(sa.func.sum(table.c.count), sa.Integer)).where(condition).group_by(*columns)
+    query = sa.select(*columns, sa.cast(sa.func.sum(table.c.count), sa.Integer)).where(*conditions).group_by(*columns)
     return Tallies(tuple(kinds), db.session.execute(query).all())
 
 
