@@ -8,8 +8,8 @@ import pytest
 from flask import Flask
 
 from app.database import db
-from app.models import Account, Downtime, Experiment, InstanceChange, User
-from app.models.types import ChangeKind, Decision
+from app.models import Account, Downtime, Experiment, InstanceChange, RegionScan, User
+from app.models.types import ChangeKind, Decision, RegionResult
 from tests.client import PageClient, text_of
 from tests.conftest import SignIn
 from tests.factories import make_instance
@@ -82,6 +82,22 @@ class TestWhatItSays:
         assert "Somebody stopped or terminated it through AWS." in told
         assert "AWS: Client.UserInitiatedShutdown: User initiated shutdown" in told
         assert "2026-05-04 12:00:00 UTC" in told
+
+    def test_a_region_that_cannot_be_read_says_since_when(
+        self, app: Flask, sign_in: SignIn, client1: User, account1: Account
+    ) -> None:
+        instance_pk = seed(app, account1)
+        with app.app_context():
+            times = {"since_at": NOON, "last_tried_at": NOON, "last_read_at": NOON - timedelta(hours=5)}
+            scan = {"region": "us-east-1", "result": RegionResult.DENIED_SCP, **times}
+            db.session.add(RegionScan(account_id=account1.id, **scan))
+            db.session.commit()
+        browser = sign_in(client1)
+        browser.get_page(f"/instances/{instance_pk}")
+        told = section(browser, "freshness")
+        assert "denied by SCP" in told
+        assert "Its region as of 2026-05-04 07:00:00 UTC" in told
+        assert "Unread since 2026-05-04 12:00:00 UTC" in told
 
     def test_a_terminated_one_is_shown_as_such(
         self, app: Flask, sign_in: SignIn, client1: User, account1: Account
