@@ -54,6 +54,10 @@ CHECKS: dict[str, list[dict[str, Any]]] = {
 #: What becomes of a row when the one it refers to is deleted.
 ON_DELETE = {
     "fk_user_sessions_user_id": "CASCADE",
+    "fk_saved_views_user_id": "CASCADE",
+    "fk_default_views_user_id": "CASCADE",
+    "fk_default_views_view_id": "CASCADE",
+    "fk_exports_user_id": "CASCADE",
     "fk_accounts_user_id": "RESTRICT",
     "fk_account_events_account_id": "CASCADE",
     "fk_account_events_actor_id": "SET NULL",
@@ -87,6 +91,7 @@ UNIQUES: dict[str, dict[str, Any]] = {
     "uq_users_username": {},
     "uq_users_email": {},
     "uq_user_sessions_token_hash": {},
+    "uq_saved_views_user_id_name_key": {},
     "uq_accounts_user_id_account_id": {"verified_account_id": None, "status": "pending"},
     "uq_accounts_verified_account_id": {"account_id": "111111111111"},
     "uq_accounts_external_id": {},
