@@ -72,6 +72,11 @@ class Moment:
 
     steps: Sequence[Step]
 
+    @property
+    def is_observed(self) -> bool:
+        """Whether AWS has shown any of it; what somebody here has decided, nobody has seen."""
+        return any(step.field != "auth_status" for step in self.steps)
+
 
 def list_timeline(instance: Instance, cursor: str | None = None, *, field: str | None = None) -> Page[Moment]:
     """The history of an instance, or of one field of it, newest first; `total` counts changes. In at most four
