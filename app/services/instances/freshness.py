@@ -86,10 +86,14 @@ def stale_before(interval_seconds: int) -> datetime:
 
 def _asked_for(viewer: User, filters: InstanceFilters) -> Sequence[sa.ColumnElement[bool]]:
     conditions = [in_visible_account(RegionScan.account_id, viewer), RegionScan.result != RegionResult.NOT_OPTED_IN]
-    if filters.account:
-        conditions.append(RegionScan.account_id.in_([id_ for id_ in map(as_id, filters.account) if id_ is not None]))
-    if filters.region:
-        conditions.append(RegionScan.region.in_(filters.region))
+    for criteria, is_excluded in ((filters, False), (filters.excluded, True)):
+        accounts = [id_ for id_ in map(as_id, criteria.account) if id_ is not None]
+        for column, named, values in (
+            (RegionScan.account_id, criteria.account, accounts),
+            (RegionScan.region, criteria.region, criteria.region),
+        ):
+            if named:
+                conditions.append(column.not_in(values) if is_excluded else column.in_(values))
     return conditions
 
 

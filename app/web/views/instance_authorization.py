@@ -1,7 +1,6 @@
 """Authorizing instances, those that are named or all that a list shows, and taking that back."""
 
 from datetime import UTC, datetime
-from urllib.parse import parse_qs, urlencode
 
 from flask import flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
@@ -70,7 +69,7 @@ def authorize_matching() -> ResponseReturnValue:
     """Authorize all that the list shows, or no longer: a large list in steps, each a request of its own."""
     viewer = current_viewer()
     listed = request.form.get("list", "")
-    address = ListAddress.parse(viewer, parse_qs(listed))
+    address = ListAddress.parse_query(viewer, listed)
     reason = request.form.get("reason", "")
     # In the signed cookie: a mark that anybody could send would be a time that anybody could make up.
     under_way = session.pop("bulk", {})
@@ -124,7 +123,7 @@ def _matching_page(
         chips=chips_of(viewer, address),
         changes={status.value: count_changes(viewer, address.filters, status) for status in AuthStatus},
         search_error=address.error,
-        listed=urlencode(address.to_params(), doseq=True),
+        listed=address.to_query(),
         list_url=list_url(address),
         reason=reason,
         error=error,

@@ -17,7 +17,7 @@ from app.services import paging
 from app.services.instances import facets, listing, ways
 from app.services.instances.columns import SORTS
 from app.services.instances.facets import FACETS, list_facets
-from app.services.instances.filters import InstanceFilters
+from app.services.instances.filters import Criteria, InstanceFilters
 from app.services.instances.freshness import find_freshness
 from app.services.instances.tallies import KINDS, tally_instances
 from tests.factories import make_account, make_instance, make_user
@@ -304,6 +304,10 @@ class TestFreshness:
             assert find_freshness(viewer("other"), InstanceFilters(), interval_seconds=900).enabled == 0
             narrowed = find_freshness(viewer("owner"), InstanceFilters(region=("us-east-1",)), interval_seconds=900)
             assert narrowed.is_complete
+            without = InstanceFilters(excluded=Criteria(region=("eu-west-1",)))
+            assert find_freshness(viewer("owner"), without, interval_seconds=900).is_complete
+            without = InstanceFilters(excluded=Criteria(account=(str(account_pk),)))
+            assert find_freshness(viewer("owner"), without, interval_seconds=900).enabled == 0
 
 
 class TestCursors:
