@@ -46,6 +46,9 @@ class Decided(NamedTuple):
     moves: Mapping[AuthMove, int]
     """For `move_auth_tallies`, unless the account is counted anew anyway."""
 
+    written: int = 0
+    """How many have become different, be it only in the rule that is named."""
+
     def count(self, status: AuthStatus) -> int:
         """How many have this status now and had the other one."""
         return sum(count for move, count in self.moves.items() if move.after is status)
@@ -110,7 +113,7 @@ def decide(
         note = f"Left to the rules by {released_by}: {becomes.reason}" if released_by else becomes.reason
         changed = ((instance_pk, change) for instance_pk in instance_pks)
         note_changes(account_pk, changed, seen_at=now, run_id=run_id, note=note[:NOTE_LENGTH])
-    return Decided(moves)
+    return Decided(moves, sum(map(len, changes.values())))
 
 
 class _Found(NamedTuple):

@@ -261,13 +261,13 @@ def _differences(
     for name, label in _PARTS.items():
         old, new = before.get(name), after.get(name)
         if name == "conditions":
-            old, new = (_words(each or [], accounts) for each in (old, new))
+            old, new = (describe_conditions(each or [], accounts) for each in (old, new))
         if before and old != new:
             yield label, str(old or ""), str(new or "")
 
 
-def _words(stored: Sequence[Mapping[str, Any]], accounts: set[str] | None) -> str:
-    """`tag team=build or team=ci; type m5.*`"""
+def describe_conditions(stored: Sequence[Mapping[str, Any]], accounts: set[str] | None = None) -> str:
+    """`tag team=build or team=ci; type m5.*`, with no other accounts than these (None: with all)."""
     parts = []
     for condition in load_conditions(stored):
         values = condition.values
