@@ -17,6 +17,7 @@ from app.services.dashboard.places import Group, Place, group_types, is_present,
 from app.services.instances.filters import InstanceFilters
 from app.services.instances.freshness import Freshness, find_freshness
 from app.services.instances.tallies import tally_instances, tally_running_types
+from app.services.rules.listing import RuleRow, list_notices
 from app.services.scope import visible_accounts
 
 
@@ -33,6 +34,9 @@ class Dashboard:
 
     needs_count: int
     """How many of these there are in all."""
+
+    ending_rules: Sequence[RuleRow]
+    """Rules whose last day is near, the nearest first, then those that have ended and left instances unauthorized."""
 
     instances: int
     """Those that are there: neither missing nor terminated."""
@@ -71,7 +75,12 @@ class Dashboard:
 
     @property
     def needs_nothing(self) -> bool:
-        return not self.needs_count and not self.unauthorized
+        return not self.tasks
+
+    @property
+    def tasks(self) -> int:
+        """How many things need somebody: accounts, rules, and all the unauthorized instances together."""
+        return self.needs_count + len(self.ending_rules) + bool(self.unauthorized)
 
 
 def summarize(viewer: User, *, interval_seconds: int, calls_per_hour: int) -> Dashboard:
@@ -83,6 +92,7 @@ def summarize(viewer: User, *, interval_seconds: int, calls_per_hour: int) -> Da
     ).all()
     tallies = tally_instances(viewer)
     present = [state for state, _ in tallies.by("state") if is_present(state)]
+    notices = list_notices(viewer)
     needs, needs_count = list_needs(viewer, interval_seconds=interval_seconds, calls_per_hour=calls_per_hour)
     return Dashboard(
         accounts=sum(count for *_, count in rows),
@@ -91,6 +101,7 @@ def summarize(viewer: User, *, interval_seconds: int, calls_per_hour: int) -> Da
         ),
         needs=needs,
         needs_count=needs_count,
+        ending_rules=[*notices.expiring, *(row for row in notices.expired if row.allows)],
         instances=sum(tallies.count(state=state) for state in present),
         present_states=present,
         running=tallies.count(state="running"),

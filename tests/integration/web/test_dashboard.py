@@ -17,6 +17,7 @@ from app.services.system_log_handler import flush_logs
 from tests.client import Page, text_of
 from tests.conftest import SignIn
 from tests.factories import make_account, make_instance
+from tests.integration.rules.rules import ask, make_rule
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -115,6 +116,32 @@ class TestOverview:
         assert "and 3 more accounts" in page.text
         assert "of client1" not in page.text
         assert "of client1" in sign_in(admin).get_page("/").text
+
+    def test_it_names_rules_that_end(self, app: Flask, sign_in: SignIn, client1: User, admin: User) -> None:
+        today = utc_now().date()
+        with app.app_context():
+            make_instance(discovered(client1))
+            made = {"Near": 3, "Far": 60, "Over, and nothing lost": -2}
+            ids = {
+                name: make_rule(name, ask(region="us-east-1"), expires_on=today + timedelta(days=days)).id
+                for name, days in made.items()
+            }
+            db.session.commit()
+        page = sign_in(admin).get_page("/")
+        assert page.links()["Near"] == f"/rules/{ids['Near']}"
+        assert f"Its last day is {today + timedelta(days=3)}." in page.text
+        assert "Far" not in page.links()
+        assert "Over, and nothing lost" not in page.links()
+        assert "Needs you 1" in page.text
+
+    def test_the_changes_of_today_are_a_link_away(self, app: Flask, sign_in: SignIn, client1: User) -> None:
+        with app.app_context():
+            discovered(client1)
+            db.session.commit()
+        browser = sign_in(client1)
+        address = browser.get_page("/").links()["Changes of today"]
+        assert browser.get_page(address).heading == "Changes"
+        assert not browser.page.all("p", class_="error")
 
     def test_it_says_when_nothing_needs_anybody(self, app: Flask, sign_in: SignIn, client1: User) -> None:
         with app.app_context():
