@@ -10,7 +10,7 @@ from pathlib import Path
 
 from _pytest.outcomes import Skipped
 
-from tests.chaos import brokers, fairness, faults, frozen, full, hosts, kills, past, stops
+from tests.chaos import brokers, fairness, faults, frozen, full, hosts, kills, past, scarce, soak, stops, vanish, writes
 from tests.chaos.report import Table
 from tests.databases import Databases
 
@@ -22,7 +22,11 @@ PARTS: dict[str, Part] = {
     "history": past.run,
     "brokers": brokers.run,
     "databases": frozen.run,
+    "writes": writes.run,
     "full": full.run,
+    "scarce": scarce.run,
+    "vanish": vanish.run,
+    "soak": soak.run,
     "stops": stops.run,
     "hosts": hosts.run,
     "fairness": fairness.run,

@@ -26,7 +26,7 @@ import sqlalchemy as sa
 
 from app import create_app
 from app.config import Config
-from app.database import db
+from app.database import db, expect_reads_only
 from app.models import Account, Instance, InstanceChange, Run, UserSession
 from app.models.mixins import utc_now
 from app.models.types import AccountHealth, AccountStatus, ConnectionMethod, RunKind, RunState
@@ -207,6 +207,15 @@ class Installation:
         with self.app.app_context():
             found = db.session.scalars(sa.select(Run).where(Run.id.in_(run_ids))).all()
             return [f"{run.state} ({run.error_message or run.progress_text or '-'})" for run in found]
+
+    def count_missing(self) -> int:
+        """Instances that a complete reading no longer showed."""
+        with self.app.app_context():
+            expect_reads_only(True)  # as pages do: on SQLite it does not wait for who is writing
+            try:
+                return db.session.scalar(sa.select(sa.func.count()).where(Instance.state == "missing")) or 0
+            finally:
+                expect_reads_only(False)
 
     def count_changes(self) -> int:
         """Rows of history."""

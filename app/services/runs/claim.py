@@ -90,4 +90,7 @@ def _park(run: Run, now: datetime) -> None:
     run.token = run.lease_until = run.active_key = None
     run.finished_at = now
     run.error_code = FaultCode.INTERNAL
-    run.error_message = f"Given up after {MAX_ATTEMPTS} attempts; the last worker to hold it did not finish it."
+    run.error_message = (
+        f"Given up after {MAX_ATTEMPTS} attempts; the last worker to hold it was killed, for want of memory perhaps, "
+        "or hung."
+    )
