@@ -14,6 +14,8 @@ import time
 from collections import OrderedDict
 from concurrent.futures import Future
 from functools import partial
+from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 from gunicorn import http
@@ -45,6 +47,7 @@ class WaitingRoomWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._coming: OrderedDict[TConn, Coming] = OrderedDict()
+        # Since when they are waited for, by the monotonic clock; those waited for longest come first.
         self._answers: OrderedDict[TConn, float] = OrderedDict()
         self._leaving: OrderedDict[TConn, float] = OrderedDict()
         self._held = 0
@@ -134,7 +137,7 @@ class WaitingRoomWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no 
     def finish_request(self, conn: TConn, fs: "Future[Any]") -> None:
         if conn.answer is not None and conn.answer.rest:
             self._held += len(conn.answer.rest)
-            self._answers[conn] = time.monotonic() + ANSWER_SECONDS
+            self._answers[conn] = time.monotonic()
             conn.sock.setblocking(False)
             self.poller.register(conn.sock, selectors.EVENT_WRITE, partial(self._send_on, conn, fs))
             self._hold_less()
@@ -152,7 +155,7 @@ class WaitingRoomWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no 
             self._drop(conn)
             return
         self._held -= count
-        self._answers[conn] = time.monotonic() + ANSWER_SECONDS
+        self._answers[conn] = time.monotonic()
         self._answers.move_to_end(conn)
         if not conn.answer.rest:
             del self._answers[conn]
@@ -168,7 +171,7 @@ class WaitingRoomWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no 
         except (OSError, ValueError, KeyError):
             self._close(conn)
         else:
-            self._leaving[conn] = time.monotonic() + LEAVING_SECONDS
+            self._leaving[conn] = time.monotonic()
 
     def _see_off(self, conn: TConn, _socket: Any) -> None:
         if conn not in self._leaving:
@@ -185,8 +188,8 @@ class WaitingRoomWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no 
         patience = REQUEST_SECONDS if self.alive else STOPPING_SECONDS
         while self._coming and now - next(iter(self._coming.values())).since > patience:
             self._give_up_oldest()
-        for waiting in (self._answers, self._leaving):
-            while waiting and next(iter(waiting.values())) < now:
+        for waiting, limit in ((self._answers, ANSWER_SECONDS), (self._leaving, LEAVING_SECONDS)):
+            while waiting and now - next(iter(waiting.values())) > limit:
                 self._drop(next(iter(waiting)))
 
     def _hold_less(self) -> None:
@@ -195,12 +198,16 @@ class WaitingRoomWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no 
 
     def _give_up_oldest(self, but: TConn | None = None) -> bool:
         """Close the connection that has been waited for longest; False where none is waited for."""
-        for waiting in (self._leaving, self._coming, self._answers):
-            oldest = next((conn for conn in waiting if conn is not but), None)
-            if oldest is not None:
-                self._drop(oldest, _TOO_LATE if waiting is self._coming and self._coming[oldest].data else b"")
-                return True
-        return False
+        first = [
+            *islice(self._answers.items(), 1),
+            *islice(self._leaving.items(), 1),
+            *((conn, coming.since) for conn, coming in islice(self._coming.items(), 1) if conn is not but),
+        ]
+        if not first:
+            return False
+        conn, _ = min(first, key=itemgetter(1))
+        self._drop(conn, _TOO_LATE if conn in self._coming and self._coming[conn].data else b"")
+        return True
 
     def _drop(self, conn: TConn, words: bytes = b"") -> None:
         if conn in self._coming:

@@ -38,7 +38,7 @@ SLOW = {
     "heads": (b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ", b"a"),
     "bodies": (b"POST /sign-in HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n", b"a"),
     "chunks": (b"POST /sign-in HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\na\r\n"),
-    "answers not taken": (b"GET /static/vendor/htmx/htmx.min.js HTTP/1.1\r\nHost: x\r\n\r\n" * 60, b""),
+    "answers not taken": (b"GET /static/vendor/htmx/htmx.min.js HTTP/1.1\r\nHost: x\r\n\r\n" * 4, b""),
     "no close": (b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", b"a"),
 }
 
@@ -201,12 +201,14 @@ def _serve_beside_slow_clients(table: Table, here: Installation, limit: Limit) -
 
 @contextmanager
 def slow_clients(port: int, begin: bytes, drip: bytes) -> Iterator[None]:
-    """So many at any time: who is shown out comes back."""
+    """So many: who is shown out comes back a few seconds later."""
     stop = threading.Event()
 
     def be_slow() -> None:
         clients: list[socket.socket] = []
+        turn = 0
         while not stop.wait(1):
+            turn += 1
             for client in clients[:]:
                 try:
                     client.send(drip)
@@ -215,8 +217,12 @@ def slow_clients(port: int, begin: bytes, drip: bytes) -> Iterator[None]:
                 except OSError:
                     client.close()
                     clients.remove(client)
-            while len(clients) < CLIENTS:
-                clients.append(client := socket.create_connection(("127.0.0.1", port), timeout=5))
+            while len(clients) < CLIENTS and turn % 5 == 1:
+                clients.append(client := socket.socket())
+                # What is not taken is then soon more than the system keeps.
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                client.settimeout(5)
+                client.connect(("127.0.0.1", port))
                 client.setblocking(False)
                 with suppress(OSError):
                     client.send(begin)
