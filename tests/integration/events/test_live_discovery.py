@@ -61,8 +61,8 @@ class Senders:
     def tell(self, instances: Sequence[tuple[str, str]]) -> None:
         client = self.here.app.test_client()
         for (instance_id, region), (number, state) in itertools.product(instances, enumerate(STATES)):
-            # Later than the reading began, beyond doubt: the time of an event has whole seconds.
-            moment = datetime.now(UTC) + timedelta(seconds=3 + number)
+            # Later than the reading began, beyond doubt, however slow the machine is.
+            moment = datetime.now(UTC) + timedelta(seconds=60 + number)
             event = {
                 "id": str(uuid.uuid4()),
                 "detail-type": STATE_CHANGE,
