@@ -17,6 +17,7 @@ from app.models import Instance
 from app.models.instance_change import FIELDS
 from app.services.discovery.changes import Changes
 from app.services.discovery.differences import Difference, appearance, differences
+from app.services.discovery.rows import fitted
 from app.services.discovery.spool import Spool
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class Intake:
     def _keep(self, differing: "Sequence[RawInstance]", known: Mapping[str, tuple[int, str]]) -> None:
         from app.aws.instance_xml import read_instance  # lxml stays out of the web process
 
-        records = [read_instance(raw, self.region) for raw in differing]
+        records = [fitted(read_instance(raw, self.region)) for raw in differing]
         fresh = [record for record in records if record.instance_id not in known]
         batch = [
             Taken(instance_pk, True, ("", ""), record, (appearance(record),), True)

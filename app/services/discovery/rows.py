@@ -1,6 +1,6 @@
 """An instance's record as the tuples that are written: its row, and its tags."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from app.aws.records import InstanceRecord
 from app.bulk import Row
 from app.models import Instance, InstanceTag
+from app.models.instance import MISSING
 from app.models.types import AuthSource, AuthStatus
 
 INSTANCES = cast("sa.Table", Instance.__table__)
@@ -66,20 +67,26 @@ _LENGTHS = [
     for place, name in enumerate(SAME)
     if (length := getattr(INSTANCES.columns[name].type, "length", None)) is not None
 ]
-_NAME = SAME.index("name")
+
+
+def fitted(record: InstanceRecord) -> InstanceRecord:
+    """The record as the columns can hold it: what is compared with a row must be what would be in it."""
+    texts = cast("Sequence[str]", record)  # whatever has a length is text
+    changed: dict[str, Any] = {
+        SAME[place]: texts[place][:length] for place, length in _LENGTHS if len(texts[place]) > length
+    }
+    if record.state == MISSING:
+        changed["state"] = "unknown"  # should AWS ever use the word, it means something else
+    return record._replace(**changed) if changed else record
 
 
 def instance_row(account_pk: int, instance_pk: int, record: InstanceRecord, now: datetime, auth_reason: str) -> Row:
-    """The row of `instances` in the order of COLUMNS."""
-    values: list[Any] = list(record[: len(SAME)])
-    for place, length in _LENGTHS:
-        if len(values[place]) > length:
-            values[place] = values[place][:length]
+    """The row of `instances` in the order of COLUMNS; the record is `fitted`."""
     return (
         instance_pk,
         account_pk,
-        *values,
-        values[_NAME].casefold()[:256],
+        *record[: len(SAME)],
+        record.name.casefold()[:256],
         record.metadata,
         record.content_hash,
         record.raw_hash,

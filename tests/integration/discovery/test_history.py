@@ -172,6 +172,34 @@ class TestChanging:
         assert started.happened_at == datetime(2026, 11, 3, 7, 0, tzinfo=UTC)
         assert stopped.instance_pk == started.instance_pk == one.id
 
+    def test_what_a_column_cuts_off_changes_nothing_later(
+        self, app: Flask, account: Account, one: Instance, before: int, rewrite: Rewrite
+    ) -> None:
+        long = "n" * 300
+        rewrite(only(one, "<key>Name</key><value>home<", f"<key>Name</key><value>{long}<"))
+        discover(app, account)
+        (renamed,) = history(app, before)
+        assert told([renamed]) == [(ChangeKind.CHANGED, "name", "home", long[:256])]
+        rewrite(
+            lambda instances: [
+                xml.replace("<value>home<", f"<value>{long}<").replace("m5.large", "m5.xlarge")
+                if id_of(xml) == one.instance_id
+                else xml
+                for xml in instances
+            ]
+        )
+        discover(app, account)
+        assert told(history(app, renamed.id)) == [(ChangeKind.CHANGED, "instance_type", "m5.large", "m5.xlarge")]
+
+    def test_our_own_word_for_a_state_is_unknown_when_aws_uses_it(
+        self, app: Flask, account: Account, one: Instance, before: int, rewrite: Rewrite
+    ) -> None:
+        rewrite(only(one, "<code>16</code><name>running<", "<code>16</code><name>missing<"))
+        discover(app, account)
+        assert told(history(app, before)) == [(ChangeKind.CHANGED, "state", "running", "unknown")]
+        (row,) = rows(app, instance_id=one.instance_id)
+        assert (row.state, row.missing_since) == ("unknown", None)
+
     def test_each_kind_is_one_row_of_the_instance_that_has_changed(
         self, app: Flask, account: Account, rewrite: Rewrite, before: int
     ) -> None:
