@@ -4,12 +4,14 @@ The driver's own executemany with tuples: row by row through the ORM the same ro
 (`benchmarks/writes.py`). PostgreSQL takes very many by COPY into a table of the transaction's own.
 """
 
-from collections.abc import Sequence
-from datetime import datetime
+import importlib
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.orm import Session
 
 from app.columns import Json, UtcDateTime
 
@@ -17,6 +19,11 @@ from app.columns import Json, UtcDateTime
 COPY_FROM = 200
 
 Row = Sequence[Any]
+
+
+def own_insert(session: Session, table: sa.Table) -> Any:
+    """The INSERT of the database in use, which knows how it may end in an update; of the others nothing is loaded."""
+    return importlib.import_module(f"sqlalchemy.dialects.{session.get_bind().dialect.name}").insert(table)
 
 
 def insert_rows(connection: Connection, table: sa.Table, columns: Sequence[str], rows: Sequence[Row]) -> None:
@@ -89,14 +96,14 @@ def _copy(connection: Connection, table: str, names: str, rows: Sequence[Row], e
 
 def _bound(table: sa.Table, columns: Sequence[str], rows: Sequence[Row], dialect: Dialect) -> list[tuple[Any, ...]]:
     """The rows as the driver takes them: every column by what SQLAlchemy would do to it, JSON as it is."""
-    makers = {}
+    makers, is_sqlite = {}, dialect.name == "sqlite"
     for place, name in enumerate(columns):
         kind = table.columns[name].type
         if isinstance(kind, Json):
             continue
-        maker = _time_maker(dialect) if isinstance(kind, UtcDateTime) else _maker(kind, dialect)
+        maker = kind.dialect_impl(dialect).bind_processor(dialect)
         if maker is not None:
-            makers[place] = maker
+            makers[place] = _once(_sqlite_time if is_sqlite and isinstance(kind, UtcDateTime) else maker)
     if not makers:
         return [tuple(row) for row in rows]
     bound = []
@@ -108,18 +115,22 @@ def _bound(table: sa.Table, columns: Sequence[str], rows: Sequence[Row], dialect
     return bound
 
 
-def _maker(kind: sa.types.TypeEngine[Any], dialect: Dialect) -> Any:
-    return kind.dialect_impl(dialect).bind_processor(dialect)
+def _once(make: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The same for many values: most rows share their times and statuses."""
+    made: dict[Any, Any] = {}
 
-
-def _time_maker(dialect: Dialect) -> Any:
-    """`UtcDateTime` for many values: most rows share their times."""
-    make = _maker(UtcDateTime(), dialect)
-    made: dict[datetime | None, Any] = {None: None}
-
-    def make_once(value: datetime | None) -> Any:
+    def make_once(value: Any) -> Any:
         if value not in made:
-            made[value] = make(value) if make else value
+            made[value] = make(value)
         return made[value]
 
     return make_once
+
+
+def _sqlite_time(value: datetime | None) -> str | None:
+    """What `UtcDateTime` makes of it on SQLite, in a third of the time."""
+    if value is None:
+        return None
+    if value.tzinfo is None:
+        raise TypeError("A stored time must be aware")
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")

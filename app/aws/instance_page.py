@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from lxml import etree
 
@@ -41,8 +42,7 @@ class PageError(ValueError):
     """The page is not a page of DescribeInstances, or not all of one; the message is fit to be shown."""
 
 
-@dataclass(frozen=True, slots=True)
-class RawInstance:
+class RawInstance(NamedTuple):
     """One instance as AWS sent it."""
 
     instance_id: str

@@ -210,6 +210,6 @@ def _first_launch(raw: Mapping[str, Any]) -> datetime | None:
 def _transition_time(reason: str) -> datetime | None:
     match = _STAMP.search(reason) if reason else None
     try:
-        return datetime.strptime(match[1], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC) if match else None
+        return datetime.fromisoformat(match[1]).replace(tzinfo=UTC) if match else None
     except ValueError:
         return None

@@ -9,12 +9,12 @@ import ipaddress
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from app.bulk import own_insert
 from app.database import db, own_transaction
 from app.errors import SpotkeeperError
 from app.models import SignInAttempt, User
@@ -169,7 +169,7 @@ def _count_try(own: Session, name: str, network: str) -> int | None:
 
 def _increment(own: Session, key: str, now: datetime) -> tuple[int, datetime]:
     """Add one in a single statement, so that parallel tries are all counted; a window that is over starts anew."""
-    table = SignInAttempt.__table__
+    table = cast(sa.Table, SignInAttempt.__table__)
     is_over = table.c.window_started_at <= now - WINDOW
     # In this order: MySQL assigns from left to right, and the count must still see the old window.
     changes = {
@@ -177,14 +177,11 @@ def _increment(own: Session, key: str, now: datetime) -> tuple[int, datetime]:
         "window_started_at": sa.case((is_over, now), else_=table.c.window_started_at),
     }
     values = {"key_hash": key, "attempts": 1, "window_started_at": now}
-    dialect = own.get_bind().dialect.name
-    if dialect == "mysql":
-        own.execute(mysql.insert(SignInAttempt).values(values).on_duplicate_key_update(list(changes.items())))
+    insert = own_insert(own, table).values(values)
+    if own.get_bind().dialect.name == "mysql":
+        own.execute(insert.on_duplicate_key_update(list(changes.items())))
     else:
-        insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-        own.execute(
-            insert(SignInAttempt).values(values).on_conflict_do_update(index_elements=["key_hash"], set_=changes)
-        )
+        own.execute(insert.on_conflict_do_update(index_elements=["key_hash"], set_=changes))
     row = own.execute(
         sa.select(SignInAttempt.attempts, SignInAttempt.window_started_at).where(SignInAttempt.key_hash == key)
     ).one()

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import sqlalchemy as sa
-from email_validator import EmailNotValidError, validate_email
 from sqlalchemy.exc import IntegrityError
 
 from app.database import db
@@ -110,6 +109,8 @@ def check_email(text: str) -> str:
     Raises:
         InvalidInputError: it is no address.
     """
+    from email_validator import EmailNotValidError, validate_email  # its patterns take a while to compile
+
     try:
         address = validate_email(text.strip(), check_deliverability=False).normalized.lower()
     except EmailNotValidError:

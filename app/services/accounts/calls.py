@@ -7,11 +7,11 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import cast
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql, postgresql, sqlite
 
+from app.bulk import own_insert
 from app.database import database_now, db
 from app.models import Account, ApiCall, RegionScan
 
@@ -79,16 +79,13 @@ def record_calls(account_pk: int, counts: Mapping[tuple[str, str], int]) -> None
         return
     db.session.flush()
     table = cast(sa.Table, ApiCall.__table__)
-    statement: Any
+    insert = own_insert(db.session(), table)
     if db.session.get_bind().dialect.name == "mysql":
-        insert = mysql.insert(table)
         statement = insert.on_duplicate_key_update({"count": table.c["count"] + insert.inserted["count"]})
     else:
-        make = postgresql if db.session.get_bind().dialect.name == "postgresql" else sqlite
-        adding = make.insert(table)
-        statement = adding.on_conflict_do_update(
+        statement = insert.on_conflict_do_update(
             index_elements=["account_id", "hour_at", "region", "action"],
-            set_={"count": table.c["count"] + adding.excluded["count"]},
+            set_={"count": table.c["count"] + insert.excluded["count"]},
         )
     db.session.connection().execute(statement, rows)
 

@@ -1,10 +1,10 @@
 """Writes the history of instances: one row for each change that somebody would want to know of."""
 
-import json
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, cast
 
+import orjson
 import sqlalchemy as sa
 
 from app.bulk import insert_rows
@@ -59,4 +59,4 @@ def forget_change(row: InstanceChange) -> None:
 
 
 def _json(value: Any) -> str | None:
-    return None if value is None else json.dumps(value, ensure_ascii=False)
+    return None if value is None else orjson.dumps(value).decode()

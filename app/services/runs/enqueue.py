@@ -4,9 +4,9 @@ from datetime import timedelta
 from typing import Any, cast
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from app.bulk import own_insert
 from app.database import database_now, db, new_id
 from app.models import Account, Run, User
 from app.models.types import RunKind, RunState
@@ -71,14 +71,12 @@ def _insert(
         "active_key": key,
         "due_at": due_at,
     }
-    dialect = session.get_bind().dialect.name
-    statement: Any
-    if dialect == "mysql":
+    insert = own_insert(session, table).values(values)
+    if session.get_bind().dialect.name == "mysql":
         # Not INSERT IGNORE, which would turn every other fault into a warning as well.
-        statement = mysql.insert(table).values(values).on_duplicate_key_update({"id": table.c.id})
+        statement = insert.on_duplicate_key_update({"id": table.c.id})
     else:
-        insert = (postgresql if dialect == "postgresql" else sqlite).insert(table)
-        statement = insert.values(values).on_conflict_do_nothing(index_elements=["active_key"])
+        statement = insert.on_conflict_do_nothing(index_elements=["active_key"])
     session.execute(statement)
 
 

@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import cast
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from app.bulk import own_insert
 from app.models import AccountLock, Run
 from app.models.types import RunState
 from app.services.runs.lease import update_one
@@ -24,12 +24,11 @@ def ensure_lock(session: Session, account_pk: int, now: datetime) -> None:
         return
     table = cast(sa.Table, AccountLock.__table__)
     values = {"account_id": account_pk, "token": "", "lease_until": now}
-    dialect = session.get_bind().dialect.name
-    if dialect == "mysql":
-        session.execute(mysql.insert(table).values(values).on_duplicate_key_update({"token": table.c.token}))
+    insert = own_insert(session, table).values(values)
+    if session.get_bind().dialect.name == "mysql":
+        session.execute(insert.on_duplicate_key_update({"token": table.c.token}))
     else:
-        insert = (postgresql if dialect == "postgresql" else sqlite).insert(table)
-        session.execute(insert.values(values).on_conflict_do_nothing())
+        session.execute(insert.on_conflict_do_nothing())
 
 
 def take_lock(session: Session, account_pk: int, token: str, now: datetime, until: datetime) -> bool:
