@@ -285,6 +285,8 @@ def _prepare_sqlite(engine: Engine) -> None:
     def configure(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # the driver would begin transactions by rules of its own
         cursor = connection.cursor()
+        # Of a database yet to be made: SQLite's own 4 KiB are a little less than one instance with its metadata.
+        cursor.execute("PRAGMA page_size=16384")
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA foreign_keys=ON")
         # Credentials live in this file: an acknowledged commit survives a power cut, and a deleted one is overwritten.

@@ -4,6 +4,7 @@ Times are CPU seconds (user and system, all threads) of the part that is meant, 
 a worker lives long. Where the process as a whole is meant, its parent measures it.
 """
 
+import gc
 import json
 import os
 import re
@@ -66,7 +67,7 @@ def read_regions(*regions: str) -> dict[str, Any]:
     from app.aws.ec2 import PageRead, read_region
     from app.aws.instance_xml import prepare, read_instance
     from app.aws.records import RegionRead
-    from app.tasks.collector import tune_collector
+    from app.tasks.memory import tune_memory
 
     credentials = Credentials(os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"])
 
@@ -77,7 +78,7 @@ def read_regions(*regions: str) -> dict[str, Any]:
 
     read_region(credentials, NOWHERE)
     prepare()
-    tune_collector()
+    tune_memory()
     with section() as found:
         for region in regions:
             if not isinstance(read := read_region(credentials, region, on_page=take), RegionRead):
@@ -134,17 +135,19 @@ def rediscover(folder: str, database_url: str, server: str, generation: str) -> 
 
 
 def _in_app(folder: str, database_url: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    # As `wsgi.py` and `app.tasks.worker.run_worker` do.
+    gc.disable()
     from app.aws.instance_xml import prepare
     from app.database import db
-    from app.tasks.collector import tune_collector
     from app.tasks.handlers import import_handlers
+    from app.tasks.memory import tune_memory
     from benchmarks.installation import make_app
 
     app = make_app(Path(folder), database_url)
-    # As `app.tasks.worker.run_worker` does.
+    gc.enable()
     import_handlers()
     prepare()
-    tune_collector()
+    tune_memory()
     with app.app_context():
         found = work()
         db.engine.dispose()

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest
     from botocore.client import BaseClient
 
-#: One page of 1,000 instances, each with 50 tags of full length, stays below this.
-MAX_ANSWER_BYTES = 48 * 1024 * 1024
-CHUNK_BYTES = 64 * 1024
+#: One page of instances (`ec2.PAGE_SIZE`), each with 50 tags of full length, stays below this.
+MAX_ANSWER_BYTES = 16 * 1024 * 1024
+CHUNK_BYTES = 256 * 1024
 
 #: What may stand before the first element: a byte order mark, the XML declaration, comments. No DOCTYPE: AWS sends
 #: none, and entities are how a small text becomes a huge one or reads a file.

@@ -18,8 +18,8 @@ from app.config import Config
 from app.services.runs import hand_back
 from app.services.system_log_handler import flush_logs
 from app.tasks.celery_app import TASK, make_celery, queue_names
-from app.tasks.collector import tune_collector
 from app.tasks.handlers import import_handlers
+from app.tasks.memory import tune_memory
 from app.tasks.work import answer
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ def run_worker(flask_app: Flask, *, name: str, concurrency: int) -> None:
     # Before the pool forks, so that its processes share the memory.
     import_handlers()
     prepare()
-    tune_collector()
+    tune_memory()
     arguments = ["--quiet", "worker", f"--hostname={name}@%h", f"--concurrency={concurrency}"]
     arguments += [f"--queues={','.join(queue_names(config))}", "--loglevel=INFO"]
     # Workers have nothing to tell each other: the ledger knows.

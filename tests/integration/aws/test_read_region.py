@@ -6,7 +6,7 @@ import pytest
 
 from app.aws.assumed_role import AssumedRole
 from app.aws.credentials import Credentials
-from app.aws.ec2 import MAX_BARREN_PAGES, read_region
+from app.aws.ec2 import MAX_BARREN_PAGES, PAGE_SIZE, read_region
 from app.aws.instance_page import PageError
 from app.aws.instance_xml import read_instance
 from app.aws.records import RegionRead, RegionUnread
@@ -51,7 +51,7 @@ class TestReadToTheEnd:
         read = read_region(tenant, "eu-west-1", on_page=heard.append)
         assert read == RegionRead("eu-west-1", instances=4, pages=3, calls=3)
         assert [request.get("NextToken") for request in rogue.requests] == [None, "a", "b"]
-        assert {request["MaxResults"] for request in rogue.requests} == {"1000"}
+        assert {request["MaxResults"] for request in rogue.requests} == {str(PAGE_SIZE)}
         assert [(page.pages, [raw.instance_id for raw in page.instances]) for page in heard] == [
             (1, ["i-1", "i-2"]),
             (2, ["i-3"]),
