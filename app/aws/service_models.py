@@ -6,7 +6,6 @@ shapes that they speak of, as they stand in botocore's own file: a test compares
 """
 
 import gzip
-import itertools
 import json
 import os
 import re
@@ -17,16 +16,10 @@ from typing import Any, cast
 
 from botocore.loaders import JSONFileLoader, Loader, create_loader
 
-from app.aws.grants import GRANTED_ACTIONS, INVENTORY_ACTIONS
+from app.aws.grants import ALL_GRANTS, ec2_actions
 
 #: By service, what is called of it: whatever an account may grant. Of services that are not here all is loaded.
-OPERATIONS = {
-    "ec2": tuple(
-        action.removeprefix("ec2:")
-        for action in {*INVENTORY_ACTIONS, *itertools.chain(*GRANTED_ACTIONS.values())}
-        if action.startswith("ec2:")
-    )
-}
+OPERATIONS = {"ec2": tuple(action.removeprefix("ec2:") for action in ec2_actions(ALL_GRANTS))}
 
 _MEMBER = re.compile(rb'\n    "(\w+)":')
 _SHAPE = re.compile(rb'"shape":"(\w+)"')
