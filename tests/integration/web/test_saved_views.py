@@ -148,7 +148,7 @@ class TestFromTheList:
         browser = sign_in(client1)
         view_id = save(browser, "Mine", "state=running")
         page = browser.get_page(f"/views/choose?state=stopped&view={view_id}")
-        assert "Keep this in “Mine”" in page.text
+        assert "“Mine” showed something else." in page.text
         browser.send(f"/views/{view_id}/query", method="POST", data={"query": "nonsense=1&state=stopped&cursor=x"})
         with app.app_context():
             assert db.session.get_one(SavedView, view_id).query == "state=stopped"
