@@ -9,6 +9,7 @@ from app.models.authorization_rule import AuthorizationRule
 from app.models.authorization_rule_account import AuthorizationRuleAccount
 from app.models.authorization_rule_edit import AuthorizationRuleEdit
 from app.models.change_tally import ChangeTally
+from app.models.credential_candidate import CredentialCandidate
 from app.models.default_view import DefaultView
 from app.models.downtime import Downtime
 from app.models.ec2_event import Ec2Event
@@ -38,6 +39,7 @@ __all__ = [
     "AuthorizationRuleAccount",
     "AuthorizationRuleEdit",
     "ChangeTally",
+    "CredentialCandidate",
     "DefaultView",
     "Downtime",
     "Ec2Event",

@@ -1,18 +1,21 @@
 """An AWS account that somebody connects, with how we reach it and how that goes."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.columns import ExactText, Json, UtcDateTime, enum_column
-from app.crypto import Place, keyring
 from app.database import Base
 from app.errors import FaultCode
-from app.models.mixins import SEALED, Identified, Timestamped, utc_now
+from app.models.mixins import Identified, Timestamped, utc_now
+from app.models.sealed_keys import SealedKeys
 from app.models.types import AccountHealth, AccountStatus, ConnectionMethod
 from app.models.user import User
+
+#: A user's long-term keys are to be replaced after so long.
+KEYS_ARE_OLD_AFTER = timedelta(days=90)
 
 #: `account_id` with every digit taken out: empty exactly when it held nothing but digits, on all three databases.
 #: (By its length, because to MariaDB a space equals the empty text.)
@@ -21,7 +24,7 @@ for _digit in "0123456789":
     _WITHOUT_DIGITS = f"replace({_WITHOUT_DIGITS}, '{_digit}', '')"
 
 
-class Account(Identified, Timestamped, Base):
+class Account(Identified, Timestamped, SealedKeys, Base):
     __tablename__ = "accounts"
     __table_args__ = (
         sa.UniqueConstraint("user_id", "account_id"),
@@ -66,19 +69,12 @@ class Account(Identified, Timestamped, Base):
     external_id: Mapped[str] = mapped_column(ExactText(64), unique=True)
     """Ours, 128 random bits, made once and never edited: what ties the customer's role to this row alone."""
 
-    _access_key_id: Mapped[str | None] = mapped_column("aws_access_key_id", sa.Text, info=SEALED)
-    _secret_access_key: Mapped[str | None] = mapped_column("aws_secret_access_key", sa.Text, info=SEALED)
-    access_key_hint: Mapped[str] = mapped_column(sa.String(4), default="")
-    """The last four characters of the key id, so that pages need not decrypt it."""
-
-    keys_changed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-
     region: Mapped[str] = mapped_column(sa.String(32), default="us-east-1")
     """The home region: where STS and DescribeRegions are asked."""
 
     partition: Mapped[str] = mapped_column(sa.String(16), default="aws")
     account_metadata: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
-    """What verifying told us: the caller's ARN."""
+    """What verifying told us (the caller's ARN), and what its owner chose to allow (services/accounts/grants.py)."""
 
     error_code: Mapped[FaultCode | None] = mapped_column(enum_column(FaultCode, "error_code"))
     error_message: Mapped[str] = mapped_column(sa.Text, default="")
@@ -119,36 +115,14 @@ class Account(Identified, Timestamped, Base):
 
     user: Mapped[User] = relationship(lazy="raise_on_sql")
 
-    def set_access_keys(self, access_key_id: str, secret_access_key: str) -> None:
-        """Seal both keys for this row; they can be opened from here only."""
-        self._access_key_id = keyring.encrypt(access_key_id, self.secret_place("aws_access_key_id"))
-        self._secret_access_key = keyring.encrypt(secret_access_key, self.secret_place("aws_secret_access_key"))
-        self.access_key_hint = access_key_id[-4:]
-        self.keys_changed_at = utc_now()
-
-    def open_access_keys(self) -> tuple[str, str]:
-        """The key id and the secret in clear, for a job about to call AWS.
-
-        Raises:
-            SecretError: a value does not open, or there is none.
-        """
-        return (
-            keyring.decrypt(self._access_key_id or "", self.secret_place("aws_access_key_id")),
-            keyring.decrypt(self._secret_access_key or "", self.secret_place("aws_secret_access_key")),
-        )
-
-    def forget_access_keys(self) -> None:
-        """Drop the ciphertexts, as when the account moves to a role."""
-        self._access_key_id = self._secret_access_key = self.keys_changed_at = None
-        self.access_key_hint = ""
-
-    def secret_place(self, column: str) -> Place:
-        """Where this row keeps the given secret."""
-        return Place(self.__tablename__, self.id, column)
-
     @property
     def is_working(self) -> bool:
         return self.status in {AccountStatus.CONNECTED, AccountStatus.ACTIVE}
+
+    @property
+    def has_old_keys(self) -> bool:
+        """Whether its keys were entered so long ago that they should be replaced."""
+        return self.keys_changed_at is not None and utc_now() - self.keys_changed_at >= KEYS_ARE_OLD_AFTER
 
     def __repr__(self) -> str:
         return f"<Account {self.id} {self.account_id} {self.status}>"

@@ -6,6 +6,7 @@ from app.aws import identity as aws_identity
 from app.aws.meter import CallMeter
 from app.database import db
 from app.errors import AwsFault, FaultCode, NotFoundError
+from app.models.types import RunKind
 from app.services import identity
 from app.services.accounts.calls import record_calls
 from app.services.accounts.connection import Connection, load_connection
@@ -45,13 +46,13 @@ def check_identity(_lease: Lease) -> Outcome:
 
 
 def begin(lease: Lease) -> Connection:
-    """The connection of the job's account; no transaction is open afterwards.
+    """The connection of the job's account, in a verification the proposed one; no transaction is open afterwards.
 
     Raises:
         NotFoundError: the account is gone.
         AwsFault: there is nothing to connect with.
     """
-    connection = load_connection(lease.require_account())
+    connection = load_connection(lease.require_account(), tries_candidate=lease.kind is RunKind.VERIFY_ACCOUNT)
     db.session.commit()
     return connection
 

@@ -47,6 +47,7 @@ TABLE = {
     "POST accounts.name_role": "? + 0 0 - -",
     "GET accounts.credentials": "? + 0 0 - -",
     "POST accounts.credentials": "? + 0 0 - -",
+    "POST accounts.withdraw": "? + 0 0 - -",
     "GET accounts.found": "? + 0 0 + +",
     "GET accounts.allow": "? + 0 0 - -",
     "POST accounts.allow": "? + 0 0 - -",

@@ -12,6 +12,7 @@ from app.errors import ConflictError, InvalidInputError
 from app.models import Account, AccountEvent, Run, User
 from app.models.types import AccountStatus, ConnectionMethod, RunKind
 from app.services import runs, system_logs
+from app.services.accounts import candidates
 from app.services.accounts.grants import keep_grants
 from app.services.accounts.status import set_standing
 from app.services.identity import can_assume_roles
@@ -87,6 +88,8 @@ def look_for_role(account: Account, *, actor: User) -> bool:
 def name_role(account: Account, role_arn: str, *, actor: User) -> None:
     """Take the role through which the account is to be read, and have it verified.
 
+    A working account goes on as it is until the role has passed its test (`candidates`).
+
     Raises:
         InvalidInputError: not a role's ARN, or one of another account or partition.
     """
@@ -101,6 +104,10 @@ def name_role(account: Account, role_arn: str, *, actor: User) -> None:
             field="role_arn",
         )
     _cancel_active_run(account, actor)
+    if account.is_working:
+        candidates.propose(account, actor=actor, role_arn=str(role))
+        runs.enqueue(RunKind.VERIFY_ACCOUNT, account=account, requested_by=actor)
+        return
     account.role_arn = str(role)
     account.partition = role.partition
     account.region = PARTITIONS[role.partition].default_region
@@ -110,12 +117,25 @@ def name_role(account: Account, role_arn: str, *, actor: User) -> None:
 
 
 def replace_keys(account: Account, access_key_id: str, secret_access_key: str, *, actor: User) -> None:
-    """Take other keys for an account that is connected by keys, and have them verified."""
+    """Take other keys for an account, and have them verified; a working one goes on as it is until they have passed."""
     _cancel_active_run(account, actor)
+    if account.is_working:
+        candidates.propose(account, actor=actor, keys=(access_key_id, secret_access_key))
+        runs.enqueue(RunKind.VERIFY_ACCOUNT, account=account, requested_by=actor)
+        return
     account.set_access_keys(access_key_id, secret_access_key)
     account.connection_method = ConnectionMethod.ACCESS_KEYS
     account.role_arn = None
     _start_over(account, actor, note="Keys replaced; asking AWS.")
+
+
+def withdraw_candidate(account: Account, *, actor: User) -> None:
+    """Forget the credentials that were proposed, tested or not; the account goes on as it is."""
+    active = runs.find_active_run(account, RunKind.VERIFY_ACCOUNT)
+    if active is not None:
+        runs.cancel_run(viewer=actor, run_id=active.id)
+    candidates.drop_candidate(account)
+    system_logs.record("audit", f"Proposed credentials of {account.account_id} withdrawn", user=actor, account=account)
 
 
 def _cancel_active_run(account: Account, actor: User) -> None:
@@ -127,6 +147,7 @@ def _cancel_active_run(account: Account, actor: User) -> None:
 
 
 def _start_over(account: Account, actor: User, *, note: str) -> None:
+    candidates.drop_candidate(account)
     account.refusals = 0
     # A working account stays what it is until AWS has spoken; a failed one is in question again.
     status = account.status if account.is_working else AccountStatus.PENDING

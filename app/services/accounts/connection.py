@@ -11,6 +11,7 @@ from app.database import db
 from app.errors import AwsFault, FaultCode, NotFoundError, SecretError
 from app.models import Account
 from app.models.types import ConnectionMethod
+from app.services.accounts.candidates import find_open_candidate
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,8 @@ def expected_role_arn(account: Account) -> str:
     return account.role_arn or f"arn:{account.partition}:iam::{account.account_id}:role/{DEFAULT_ROLE_NAME}"
 
 
-def load_connection(account_pk: int) -> Connection:
-    """Read an account's connection, opening its keys.
+def load_connection(account_pk: int, *, tries_candidate: bool = False) -> Connection:
+    """Read an account's connection, opening its keys; with `tries_candidate` that which is proposed instead, if any.
 
     Raises:
         NotFoundError: the account is gone.
@@ -54,18 +55,19 @@ def load_connection(account_pk: int) -> Connection:
     account = db.session.get(Account, account_pk, populate_existing=True)
     if account is None:
         raise NotFoundError("The account was disconnected.")
+    source = (find_open_candidate(account) if tries_candidate else None) or account
     keys = None
-    if account.connection_method is ConnectionMethod.ACCESS_KEYS:
+    if source.connection_method is ConnectionMethod.ACCESS_KEYS:
         try:
-            keys = Credentials(*account.open_access_keys())
+            keys = Credentials(*source.open_access_keys())
         except SecretError as error:
             raise AwsFault(FaultCode.UNREADABLE_SECRET, str(error)) from None
     return Connection(
         account_pk=account.id,
         aws_account_id=account.account_id,
-        method=account.connection_method,
+        method=source.connection_method,
         region=account.region,
-        role_arn=expected_role_arn(account),
+        role_arn=source.role_arn or expected_role_arn(account),
         external_id=account.external_id,
         keys=keys,
     )

@@ -7,10 +7,11 @@ from sqlalchemy.exc import IntegrityError
 
 from app.aws.meter import CallMeter
 from app.database import database_now, db
-from app.errors import AwsFault, FaultCode
-from app.models import Account, Run
+from app.errors import NOT_THE_ACCOUNTS_FAULT, AwsFault, FaultCode
+from app.models import Account, CredentialCandidate, Run, User
 from app.models.types import AccountHealth, AccountStatus, ConnectionMethod, RunKind
 from app.services import runs
+from app.services.accounts.candidates import adopt, find_open_candidate, refuse
 from app.services.accounts.connection import Connection, expected_role_arn
 from app.services.accounts.status import record_fault, record_success, set_standing
 from app.services.runs import Lease, Outcome
@@ -25,9 +26,9 @@ NEW_ROLE_PATIENCE = timedelta(minutes=10)
 LOOKING_PATIENCE = timedelta(hours=1)
 
 
-def patience_for(account: Account) -> timedelta:
-    """How long a pending account's role is asked for before AWS's denial is believed."""
-    return NEW_ROLE_PATIENCE if account.role_arn else LOOKING_PATIENCE
+def patience_for(account: Account, candidate: CredentialCandidate | None = None) -> timedelta:
+    """How long a role that is pending or proposed is asked for before AWS's denial is believed."""
+    return NEW_ROLE_PATIENCE if account.role_arn or candidate is not None else LOOKING_PATIENCE
 
 
 def seconds_to_next_try(waited: timedelta) -> float:
@@ -65,7 +66,14 @@ def record_proof(lease: Lease, verified: "VerifiedConnection") -> Outcome:
     record_success(account)
     account.verified_at = account.next_due_at = database_now()
     account.partition = verified.identity.partition
-    if account.connection_method is ConnectionMethod.IAM_ROLE:
+    candidate, note = (
+        find_open_candidate(account),
+        "Verified: AWS let us in, and the account is the one that was named.",
+    )
+    if candidate is not None:
+        adopt(account, candidate)
+        note = "The new credentials passed their test and are used now; the old ones are erased."
+    elif account.connection_method is ConnectionMethod.IAM_ROLE:
         account.role_arn = expected_role_arn(account)
     account.account_metadata = {**account.account_metadata, "caller_arn": verified.identity.arn}
     is_new = not account.is_working
@@ -73,7 +81,8 @@ def record_proof(lease: Lease, verified: "VerifiedConnection") -> Outcome:
         account,
         status=AccountStatus.CONNECTED if is_new else account.status,
         health=AccountHealth.OK if is_new or account.health is not AccountHealth.PARTIAL else account.health,
-        note="Verified: AWS let us in, and the account is the one that was named.",
+        note=note,
+        actor=db.session.get(User, lease.requested_by_id) if candidate is not None and lease.requested_by_id else None,
     )
     runs.enqueue(RunKind.DISCOVER_ACCOUNT, account=account)
     return Outcome.succeeded({"caller_arn": verified.identity.arn})
@@ -83,6 +92,9 @@ def record_refusal(lease: Lease, fault: AwsFault) -> Outcome:
     """Note a proof that failed; a role too young to be known yet is asked for again, not called failed."""
     lease.hold()
     account = db.session.get_one(Account, lease.account_pk)
+    candidate = find_open_candidate(account) if lease.kind is RunKind.VERIFY_ACCOUNT else None
+    if candidate is not None:
+        return _judge_candidate(lease, account, candidate, fault)
     if is_waiting_for_role(account, fault):
         return _wait_for_role(lease, account, fault)
     if account.connection_method is ConnectionMethod.IAM_ROLE and fault.code is FaultCode.EXTERNAL_ID_NOT_ENFORCED:
@@ -100,18 +112,37 @@ def is_waiting_for_role(account: Account, fault: AwsFault) -> bool:
     )
 
 
-def _wait_for_role(lease: Lease, account: Account, fault: AwsFault) -> Outcome:
+def _judge_candidate(lease: Lease, account: Account, candidate: CredentialCandidate, fault: AwsFault) -> Outcome:
+    """Wait where the fault may pass by itself (a new role, our own trouble); else refuse what is proposed."""
+    may_pass = fault.code in NOT_THE_ACCOUNTS_FAULT - {FaultCode.UNREADABLE_SECRET} or (
+        fault.code is FaultCode.ACCESS_DENIED and candidate.connection_method is ConnectionMethod.IAM_ROLE
+    )
+    again = _again(lease, patience_for(account, candidate), "Waiting for AWS") if may_pass else None
+    if again is not None:
+        return again
+    refuse(account, candidate, fault)
+    return Outcome.failed(fault.code, str(fault))
+
+
+def _again(lease: Lease, patience: timedelta, text: str) -> Outcome | None:
+    """The next try; None where the patience is at its end."""
     run = db.session.get_one(Run, lease.run_id)
-    now = database_now()
-    waited = now - run.created_at
-    if waited < patience_for(account):
-        account.last_tried_at = now
-        seconds = seconds_to_next_try(waited)
-        text = "Waiting for AWS" if account.role_arn else "Looking for the role"
-        return Outcome.again(in_seconds=seconds, text=text, summary={"tries": run.summary.get("tries", 0) + 1})
+    waited = database_now() - run.created_at
+    if waited >= patience:
+        return None
+    tries = {"tries": run.summary.get("tries", 0) + 1}
+    return Outcome.again(in_seconds=seconds_to_next_try(waited), text=text, summary=tries)
+
+
+def _wait_for_role(lease: Lease, account: Account, fault: AwsFault) -> Outcome:
+    text = "Waiting for AWS" if account.role_arn else "Looking for the role"
+    again = _again(lease, patience_for(account), text)
+    if again is not None:
+        account.last_tried_at = database_now()
+        return again
     if account.role_arn:
         record_fault(account, fault)
     else:
         # Nobody said that there is one: nothing failed, and nothing is tried again by itself.
-        account.last_tried_at, account.next_due_at = now, None
+        account.last_tried_at, account.next_due_at = database_now(), None
     return Outcome.failed(fault.code, str(fault))

@@ -9,6 +9,7 @@ from app.models import Account
 from app.models.types import ConnectionMethod, Role
 from app.services.accounts import listing, setup
 from app.services.accounts.calls import list_calls
+from app.services.accounts.candidates import find_candidate
 from app.services.accounts.found import find_in, is_new
 from app.services.accounts.grants import grants_of
 from app.services.accounts.permissions import list_permission_grid
@@ -31,6 +32,7 @@ def show_context(account_pk: int, *, role_form: RoleForm | None = None) -> dict[
     run = find_active_run(account)
     is_owner = viewer.id == account.user_id
     is_found = is_new(account) and run is None
+    candidate = find_candidate(account)
     return {
         "account": account,
         "is_owner": is_owner,
@@ -44,7 +46,8 @@ def show_context(account_pk: int, *, role_form: RoleForm | None = None) -> dict[
         "run": run,
         "row": run and RunRow(run),
         "most_attempts": MAX_ATTEMPTS,
-        "patience": patience_for(account),
+        "candidate": candidate,
+        "patience": patience_for(account, candidate),
         "calls": list_calls(account, settings().aws_calls_per_hour),
         "grid": list_permission_grid(account),
         "grants": grants_of(account),

@@ -10,6 +10,7 @@ from app.database import commits
 from app.errors import ConflictError, InvalidInputError
 from app.models.types import ConnectionMethod, Role
 from app.services.accounts import connect, listing, setup
+from app.services.accounts.connection import expected_role_arn
 from app.services.accounts.found import find_in
 from app.services.accounts.grants import choose_grants, grants_of
 from app.services.identity import find_identity
@@ -120,10 +121,11 @@ def allow(account_pk: int) -> ResponseReturnValue:
 @requires(Role.CLIENT)
 @commits
 def credentials(account_pk: int) -> ResponseReturnValue:
-    """Replace the role or the keys: of the same kind, or of the other."""
+    """Replace the role or the keys, of the same kind or of the other: a working account tests them first."""
     account = owned(account_pk)
     method = _method(account.connection_method)
-    form = RoleForm(role_arn=account.role_arn) if method is ConnectionMethod.IAM_ROLE else KeysForm()
+    described = setup.describe_setup(account, settings().template_url)
+    form = RoleForm(role_arn=expected_role_arn(account)) if method is ConnectionMethod.IAM_ROLE else KeysForm()
     if form.validate_on_submit():
         try:
             if method is ConnectionMethod.IAM_ROLE:
@@ -135,16 +137,26 @@ def credentials(account_pk: int) -> ResponseReturnValue:
         else:
             flash("AWS is being asked whether the new credentials hold.", "info")
             return to_account(account)
-    return (
-        render_template(
-            "account/credentials.html",
-            account=account,
-            form=form,
-            method=method,
-            setup=setup.describe_setup(account, settings().template_url),
-        ),
-        422 if form.errors else 200,
+    page = render_template(
+        "account/credentials.html",
+        account=account,
+        form=form,
+        method=method,
+        setup=described,
+        policy=setup.preview_policy(grants_of(account), account.partition),
     )
+    return page, 422 if form.errors else 200
+
+
+@blueprint.post("/<int:account_pk>/credentials/withdraw")
+@requires(Role.CLIENT)
+@commits
+def withdraw(account_pk: int) -> ResponseReturnValue:
+    """Forget the credentials that were proposed; what the account works with is not touched."""
+    account = owned(account_pk)
+    connect.withdraw_candidate(account, actor=current_viewer())
+    flash("The account goes on with the credentials that it has.", "ok")
+    return to_account(account)
 
 
 @blueprint.get("/<int:account_pk>/found")

@@ -127,9 +127,10 @@ BAD_ARNS = [
 ]
 
 
-def count_runs(app: Flask) -> int:
+def count_runs(app: Flask, *, active: bool = False) -> int:
     with app.app_context():
-        return db.session.query(Run).count()
+        runs = db.session.query(Run)
+        return runs.filter(Run.active_key.is_not(None)).count() if active else runs.count()
 
 
 def without_number(html: str, number: int) -> str:

@@ -1,17 +1,30 @@
 """Renaming, replacing credentials, disconnecting."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
 
+from app.database import db
 from app.models import Account, User
+from app.models.mixins import utc_now
 from app.models.types import AccountStatus, ConnectionMethod
 from demo.aws.cloud import SimulatedAws
 from tests.client import PageClient, text_of
 from tests.conftest import SignIn
-from tests.integration.customers import AWS_ID, connected, make_role
-from tests.integration.web.accounts.pages import BAD_ARNS, BAD_NAMES, KEY_ID, OTHER_ID, SECRET, error_of, names, path
+from tests.integration.customers import AWS_ID, connected, enter_by_keys, make_role
+from tests.integration.web.accounts.pages import (
+    BAD_ARNS,
+    BAD_NAMES,
+    KEY_ID,
+    OTHER_ID,
+    SECRET,
+    count_runs,
+    error_of,
+    names,
+    path,
+)
 from tests.jobs import reload, run_jobs
 
 
@@ -53,9 +66,17 @@ class TestReplacingCredentials:
         assert page.one("input", name="role_arn").get("value") == reload(app, account).role_arn
         answer = owner.submit(path(account, "credentials"), {"role_arn": f"arn:aws:iam::{AWS_ID}:role/Other"})
         assert answer.status_code == 303
-        after = reload(app, account)
-        assert after.role_arn == f"arn:aws:iam::{AWS_ID}:role/Other"
-        assert after.status is AccountStatus.ACTIVE, "a working account stays what it is until AWS has spoken"
+        before = reload(app, account)
+        assert (before.role_arn, before.status) == (make_role(aws, account), AccountStatus.ACTIVE)
+        assert "A new role is being tested" in owner.get_page(path(account)).text
+        run_jobs(app)
+        page = owner.get_page(path(account))
+        assert "Waiting for AWS to know the role" in page.text
+        assert f"arn:aws:iam::{AWS_ID}:role/Other" in page.text
+        assert owner.submit(path(account, "credentials/withdraw"), page=path(account)).status_code == 303
+        page = owner.get_page(path(account))
+        assert "is being tested" not in page.text
+        assert count_runs(app, active=True) == 0
 
     def test_from_a_role_to_keys_and_back(
         self, app: Flask, aws: SimulatedAws, client1: User, owner: PageClient
@@ -66,6 +87,7 @@ class TestReplacingCredentials:
         values = {"access_key_id": keys.access_key_id, "secret_access_key": keys.secret_access_key}
         there = path(account, "credentials?method=access_keys")
         assert owner.submit(path(account, "credentials"), values, page=there).status_code == 303
+        assert keys.secret_access_key not in owner.get_page(path(account)).html
         run_jobs(app)
         after = reload(app, account)
         assert (after.connection_method, after.role_arn) == (ConnectionMethod.ACCESS_KEYS, None)
@@ -110,12 +132,44 @@ class TestReplacingCredentials:
             raise ConflictError("The account has changed meanwhile.")
 
         monkeypatch.setattr(connect, "set_standing", lose)
+        with app.app_context():
+            db.session.get_one(Account, account1.id).status = AccountStatus.FAILED
+            db.session.commit()
         values = {"access_key_id": KEY_ID, "secret_access_key": SECRET}
         answer = owner.send(path(account1, "credentials?method=access_keys"), values)
         assert answer.status_code == 409
         assert "changed meanwhile" in owner.page.text
         after = reload(app, account1)
         assert (after.connection_method, after.access_key_hint) == (ConnectionMethod.IAM_ROLE, "")
+
+    def test_keys_that_did_not_pass_are_told_with_the_reason_until_that_is_dismissed(
+        self, app: Flask, aws: SimulatedAws, client1: User, owner: PageClient
+    ) -> None:
+        account = enter_by_keys(app, client1, aws.create_user_keys(AWS_ID))
+        run_jobs(app)
+        values = {"access_key_id": KEY_ID, "secret_access_key": SECRET}
+        assert owner.submit(path(account, "credentials"), values, page=path(account, "credentials")).status_code == 303
+        run_jobs(app)
+        page = owner.get_page(path(account))
+        assert "The new access key did not pass its test; the account goes on as before" in page.text
+        assert "AWS does not know this access key" in page.text
+        assert SECRET not in page.html
+        assert owner.submit(path(account, "credentials/withdraw")).status_code == 303
+        assert "did not pass" not in owner.get_page(path(account)).text
+
+    def test_old_keys_are_marked_in_the_list_and_on_the_page(
+        self, app: Flask, aws: SimulatedAws, client1: User, owner: PageClient
+    ) -> None:
+        account = enter_by_keys(app, client1, aws.create_user_keys(AWS_ID))
+        run_jobs(app)
+        for days, is_marked in ((89, False), (91, True)):
+            with app.app_context():
+                db.session.get_one(Account, account.id).keys_changed_at = utc_now() - timedelta(days=days)
+                db.session.commit()
+            page = owner.get_page(path(account))
+            assert ("should be replaced every 90 days" in page.text) == is_marked
+            assert page.links()["Move to a role"] == path(account, "credentials?method=iam_role")
+            assert ("old key" in owner.get_page("/accounts").text) == is_marked
 
     def test_admins_may_not_see_or_replace_them(
         self, account1: Account, admin: User, superadmin: User, sign_in: SignIn
