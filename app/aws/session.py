@@ -99,6 +99,18 @@ def client(
     meter: CallMeter | None = ...,
     retry_mode: RetryMode = ...,
 ) -> "STSClient": ...
+@overload
+def client(
+    service: Literal["organizations"],
+    credentials: Credentials,
+    region: str,
+    *,
+    read_timeout_seconds: float = ...,
+    call_seconds: float = ...,
+    deadline: float | None = ...,
+    meter: CallMeter | None = ...,
+    retry_mode: RetryMode = ...,
+) -> Any: ...
 def client(
     service: str,
     credentials: Credentials,

@@ -1,6 +1,7 @@
 """What is true and stored: one class a file. Importing this package registers every table."""
 
 from app.models.account import Account
+from app.models.account_batch import AccountBatch
 from app.models.account_event import AccountEvent
 from app.models.account_lock import AccountLock
 from app.models.api_call import ApiCall
@@ -20,6 +21,7 @@ from app.models.instance_change import InstanceChange
 from app.models.instance_tag import InstanceTag
 from app.models.instance_tally import InstanceTally
 from app.models.instance_type_tally import InstanceTypeTally
+from app.models.organization_account import OrganizationAccount
 from app.models.region_permission import RegionPermission
 from app.models.region_scan import RegionScan
 from app.models.run import Run
@@ -31,6 +33,7 @@ from app.models.user_session import UserSession
 
 __all__ = [
     "Account",
+    "AccountBatch",
     "AccountEvent",
     "AccountLock",
     "ApiCall",
@@ -50,6 +53,7 @@ __all__ = [
     "InstanceTag",
     "InstanceTally",
     "InstanceTypeTally",
+    "OrganizationAccount",
     "RegionPermission",
     "RegionScan",
     "Run",

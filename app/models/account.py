@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.columns import ExactText, Json, UtcDateTime, enum_column
+from app.columns import BigInt, ExactText, Json, UtcDateTime, enum_column
 from app.database import Base
 from app.errors import FaultCode
 from app.models.mixins import Identified, Timestamped, utc_now
@@ -51,6 +51,9 @@ class Account(Identified, Timestamped, SealedKeys, Base):
     )
 
     user_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id", ondelete="RESTRICT"), index=True)
+    batch_id: Mapped[int | None] = mapped_column(BigInt, index=True)
+    """The list with which it was entered (`account_batches`), if any."""
+
     account_id: Mapped[str] = mapped_column(ExactText(12), index=True)
     """AWS's id: twelve digits, as text because zeros may lead."""
 

@@ -13,9 +13,16 @@ from app.database import db
 from app.errors import AwsFault, FaultCode, NotFoundError
 from app.services.accounts.calls import budget_wait, record_calls
 from app.services.accounts.connection import Connection
-from app.services.accounts.permissions import asked_actions, known_regions, record_permissions
+from app.services.accounts.organization import record_members
+from app.services.accounts.permissions import (
+    asked_actions,
+    known_regions,
+    may_list_organization,
+    record_permissions,
+)
 from app.services.runs import Lease, Outcome
 from app.tasks.accounts import begin
+from app.tasks.organization import look_at_organization
 
 #: The end of all asking. Seven calls to a region are answered within a second or two.
 LONGEST_SECONDS = 120
@@ -27,12 +34,14 @@ def check_permissions(lease: Lease) -> Outcome:
     account_pk = lease.require_account()
     regions = known_regions(account_pk)
     actions = asked_actions(account_pk)
+    lists_organization = may_list_organization(account_pk)
     wait = budget_wait(account_pk, config.aws_calls_per_hour, need=len(actions) * max(len(regions), 1))
     db.session.rollback()
     if wait is not None:
         return Outcome.again(in_seconds=wait.seconds, text=wait.text)
     meter = CallMeter()
     told: list[Permission] = []
+    members = None
     try:
         connection = begin(lease)
         lease.report(0, 0, "Signing in to the account")
@@ -50,6 +59,8 @@ def check_permissions(lease: Lease) -> Outcome:
         for done, permissions in enumerate(probing, 1):
             told += permissions
             lease.report(done, len(names), "Asking what is allowed")
+        if lists_organization:
+            members = look_at_organization(connection, meter)
     except NotFoundError as error:
         return Outcome.failed(FaultCode.INTERNAL, str(error))
     except AwsFault as fault:
@@ -59,6 +70,8 @@ def check_permissions(lease: Lease) -> Outcome:
         return Outcome.failed(fault.code, str(fault))
     lease.hold()
     record_calls(account_pk, meter.take())
+    if members is not None:
+        record_members(account_pk, members)
     if all(_settles_nothing(permission) for permission in told):
         # What AWS said the last time is worth more than that it said nothing now.
         return Outcome.failed(told[0].fault or FaultCode.AWS_ERROR, told[0].message, _summarize(told, meter))

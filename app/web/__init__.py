@@ -11,7 +11,9 @@ from app.web.filters import register_filters
 from app.web.headers import register_headers
 from app.web.navigation import register_navigation
 from app.web.views import (
+    account_batches,
     account_events,
+    account_organization,
     account_permissions,
     auth,
     changes,
@@ -38,7 +40,9 @@ BLUEPRINTS = tuple(
         auth,
         dashboard,
         connecting,  # the blueprint of `accounts`, with connecting them
+        account_batches,
         account_events,
+        account_organization,
         account_permissions,
         runs,
         rules,

@@ -58,6 +58,17 @@ TABLE = {
     "GET account_events.template": "? + 0 0 - -",
     "GET accounts.disconnect": "? + 0 0 - +",
     "POST accounts.disconnect": "? + 0 0 - +",
+    # Lists of accounts, and those of an organization: whose they are, for External IDs and names are in them.
+    "GET account_batches.new": "? + + + + +",
+    "POST account_batches.new": "? + + + + +",
+    "GET account_batches.show": "? + 0 0 0 0",
+    "GET account_batches.table": "? + 0 0 0 0",
+    "GET account_batches.template": "? + 0 0 0 0",
+    "POST account_batches.retest": "? + 0 0 0 0",
+    "GET account_organization.show": "? + 0 0 - -",
+    "GET account_organization.members": "? + 0 0 - -",
+    "POST account_organization.look": "? + 0 0 - -",
+    "POST account_organization.connect": "? + 0 0 - -",
     # Its runs: who may ask for one may stop it.
     "GET runs.index": "? + 0 0 + +",
     "GET runs.show": "? + 0 0 + +",

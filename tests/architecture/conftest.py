@@ -6,10 +6,14 @@ import pytest
 from flask import Flask
 from werkzeug.routing import Rule
 
+from app.aws.identity import CallerIdentity
 from app.database import db
 from app.models import Account, User
 from app.models.types import RunKind
 from app.services import runs
+from app.services.accounts.account_list import read_list
+from app.services.accounts.many import connect_many
+from app.services.identity import record_identity
 from app.services.saved_views import save_view
 from tests.client import PageClient
 from tests.conftest import SignIn, browser
@@ -50,7 +54,14 @@ class World:
         with app.app_context():
             view_id = save_view(people["client1"], "Mine", "state=running").id
             db.session.commit()
+        with app.app_context():
+            record_identity(CallerIdentity("555500001111", "arn:aws:iam::555500001111:user/us", "aws", "AIDAX"))
+            good, bad = read_list("333333333333,Third")
+            batch_id = connect_many(people["client1"], good, bad).id
+            db.session.commit()
         self.objects: dict[str, Any] = {
+            "batch_id": batch_id,
+            "partition": "aws",
             "account_pk": account.id,
             "instance_pk": instance_id,
             "session_id": session_id,

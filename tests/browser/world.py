@@ -7,7 +7,10 @@ from decimal import Decimal
 import sqlalchemy as sa
 from flask import Flask
 
+from app.aws.grants import ALL_GRANTS
+from app.aws.organizations import OrganizationAccount
 from app.database import db
+from app.errors import AwsFault, FaultCode
 from app.models import (
     Account,
     AuthorizationRule,
@@ -21,7 +24,10 @@ from app.models import (
 )
 from app.models.types import ChangeKind, Decision, DowntimeCause, LogLevel, Role, RuleState, RunKind, RunState
 from app.services import runs, system_logs
-from app.services.accounts import connect
+from app.services.accounts import candidates, connect, many
+from app.services.accounts.account_list import read_list
+from app.services.accounts.grants import keep_grants
+from app.services.accounts.organization import record_members
 from app.services.rules.conditions import Condition, Field, dump_conditions
 from app.services.saved_views import save_view
 from demo.aws.cloud import SimulatedAws
@@ -73,8 +79,28 @@ def seed(app: Flask, aws: SimulatedAws) -> Seeded:
     _launch(aws, "111111111111")
     aws.deny_region("111111111111", "eu-west-1")
     run_jobs(app)
+    _connect_many(app, world)
     _age(app, aws, world)
     return world
+
+
+def _connect_many(app: Flask, world: Seeded) -> None:
+    """A list with the worst of lines in it, an organization of such names, and keys that were refused."""
+    owner = world.people["client1"]
+    with app.app_context():
+        good, bad = read_list("\n".join(["555555555555," + "W" * 128, "666666666666", *HOSTILE]))
+        world.accounts["batch"] = many.connect_many(db.session.get_one(User, owner.id), good, bad).id
+        active = db.session.get_one(Account, world.accounts["active"])
+        keep_grants(active, ALL_GRANTS)
+        members = [OrganizationAccount(f"{number:012d}", text, "ACTIVE") for number, text in enumerate(HOSTILE)]
+        record_members(active.id, members)
+        candidates.propose(active, actor=db.session.get_one(User, owner.id), keys=("AKIA" + "X" * 16, "x" * 40))
+        proposed = candidates.find_candidate(active)
+        assert proposed is not None
+        candidates.refuse(active, proposed, AwsFault(FaultCode.INVALID_ACCESS_KEY, HOSTILE[0]))
+        gone = db.session.get_one(Account, world.accounts["gone"])
+        gone.keys_changed_at = gone.created_at - timedelta(days=400)
+        db.session.commit()
 
 
 def _enter_accounts(app: Flask, aws: SimulatedAws, owner: User) -> dict[str, int]:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import joinedload
 
 from app.database import db
 from app.errors import NotFoundError
-from app.models import Account, AccountEvent, RegionScan, Run, User
+from app.models import Account, AccountBatch, AccountEvent, RegionScan, Run, User
 from app.models.types import AccountHealth, AccountStatus, RegionResult
 from app.services.scope import visible_accounts
 
@@ -31,13 +31,7 @@ def list_accounts(
 
     `q` finds part of a name, or the beginning of an AWS account id.
     """
-    query = (
-        sa.select(Account, Run)
-        .where(visible_accounts(viewer))
-        .outerjoin(Run, sa.and_(Run.account_id == Account.id, Run.active_key.is_not(None), _is_first_active()))
-        .options(joinedload(Account.user))
-        .order_by(sa.func.lower(Account.account_name), Account.id)
-    )
+    query = _with_runs().where(visible_accounts(viewer)).options(joinedload(Account.user))
     if status:
         query = query.where(Account.status == status)
     if health:
@@ -48,6 +42,20 @@ def list_accounts(
         exact = Account.account_name.contains(q, autoescape=True)
         query = query.where(name | exact | Account.account_id.startswith(q, autoescape=True))
     return [AccountRow(account, run) for account, run in db.session.execute(query)]
+
+
+def list_batch_accounts(batch: AccountBatch) -> Sequence[AccountRow]:
+    """The accounts that were entered with a list of the caller's own, by name, each with its active run."""
+    query = _with_runs().where(Account.batch_id == batch.id, Account.user_id == batch.user_id)
+    return [AccountRow(account, run) for account, run in db.session.execute(query)]
+
+
+def _with_runs() -> sa.Select[Account, Run | None]:
+    return (
+        sa.select(Account, Run)
+        .outerjoin(Run, sa.and_(Run.account_id == Account.id, Run.active_key.is_not(None), _is_first_active()))
+        .order_by(sa.func.lower(Account.account_name), Account.id)
+    )
 
 
 def _is_first_active() -> sa.ColumnElement[bool]:

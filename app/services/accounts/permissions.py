@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from app import bulk
 from app.aws import cloudformation
-from app.aws.grants import ec2_actions
+from app.aws.grants import Grant, ec2_actions
 from app.database import database_now, db, own_transaction, retry_transient
 from app.errors import ConflictError, FaultCode
 from app.models import Account, RegionPermission, RegionScan, Run, User
@@ -139,6 +139,12 @@ def asked_actions(account_pk: int) -> tuple[str, ...]:
     """What a check asks for: no more than the account's owner chose to allow."""
     account = db.session.get(Account, account_pk)
     return ec2_actions(grants_of(account)) if account is not None else ()
+
+
+def may_list_organization(account_pk: int) -> bool:
+    """Whether the account's owner chose to have its organization listed."""
+    account = db.session.get(Account, account_pk)
+    return account is not None and Grant.ORGANIZATION in grants_of(account)
 
 
 def known_regions(account_pk: int) -> list[str]:

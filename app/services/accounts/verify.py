@@ -22,13 +22,15 @@ if TYPE_CHECKING:
 #: A denial of a role that somebody has named is only waited through for so long: IAM is eventually consistent, a new
 #: role or trust policy can be refused for about a minute, and a stack takes a few.
 NEW_ROLE_PATIENCE = timedelta(minutes=10)
-#: And of the role that the template would make, while its owner has not said that there is one.
+#: And of one that nobody has said to be there: that which the template would make, and those of a list, whose External
+#: IDs were only made with it.
 LOOKING_PATIENCE = timedelta(hours=1)
 
 
 def patience_for(account: Account, candidate: CredentialCandidate | None = None) -> timedelta:
     """How long a role that is pending or proposed is asked for before AWS's denial is believed."""
-    return NEW_ROLE_PATIENCE if account.role_arn or candidate is not None else LOOKING_PATIENCE
+    is_expected = candidate is not None or (account.role_arn is not None and account.batch_id is None)
+    return NEW_ROLE_PATIENCE if is_expected else LOOKING_PATIENCE
 
 
 def seconds_to_next_try(waited: timedelta) -> float:

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Callable
 
 from flask_wtf import FlaskForm
-from wtforms import PasswordField, SelectField, StringField
+from wtforms import PasswordField, SelectField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length, StopValidation
 
 from app.aws.formats import PARTITIONS, check_access_key_id, check_account_id, check_secret_access_key
@@ -111,6 +111,20 @@ class RoleForm(FlaskForm):  # type: ignore[misc]
         description="As in the stack's outputs, or at the top of the role's page in IAM.",
         filters=[one_line],
         validators=[InputRequired("Paste the role's ARN.")],
+    )
+
+
+class ListForm(FlaskForm):  # type: ignore[misc]
+    accounts = TextAreaField(
+        "Accounts",
+        description="One a line: a role's ARN or an account id, and perhaps a comma and a name.",
+        validators=[InputRequired("Paste at least one account.")],
+    )
+    partition = SelectField(
+        "Part of AWS",
+        choices=choices((partition.name, partition.title) for partition in PARTITIONS.values()),
+        default="aws",
+        description="For lines with an account id; an ARN says it itself.",
     )
 
 
