@@ -51,6 +51,7 @@ def show_context(account_pk: int, *, role_form: RoleForm | None = None) -> dict[
         "calls": list_calls(account, settings().aws_calls_per_hour),
         "grid": list_permission_grid(account),
         "grants": grants_of(account),
+        "policy": setup.preview_policy(grants_of(account), account.partition),
         "stale_before": stale_before(settings().discovery_interval_seconds),
         # The External ID is its owner's affair alone.
         "setup": setup.describe_setup(account, settings().template_url) if is_owner else None,
