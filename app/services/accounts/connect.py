@@ -74,10 +74,11 @@ def connect_account(
     return account
 
 
-def look_for_role(account: Account, *, actor: User) -> bool:
+def look_for_role(account: Account, *, actor: User | None) -> bool:
     """Have the role that the template makes looked for until it is there, so that nobody need paste its ARN.
 
-    False, and nothing is done, while this installation cannot assume any.
+    Without an actor it is the schedule's work, which lets what people wait for go first. False, and nothing is done,
+    while this installation cannot assume any.
     """
     if not can_assume_roles():
         return False

@@ -72,7 +72,7 @@ def _enter(owner: User, line: GoodLine, batch: AccountBatch, grants: Collection[
     account.batch_id = batch.id
     if (line.role.path, line.role.name) != ("/", DEFAULT_ROLE_NAME):
         account.role_arn = str(line.role)
-    connect.look_for_role(account, actor=owner)
+    connect.look_for_role(account, actor=None)
 
 
 def get_batch(viewer: User, batch_id: int) -> AccountBatch:

@@ -33,9 +33,13 @@ def patience_for(account: Account, candidate: CredentialCandidate | None = None)
     return NEW_ROLE_PATIENCE if is_expected else LOOKING_PATIENCE
 
 
-def seconds_to_next_try(waited: timedelta) -> float:
-    """A sixth of the time waited so far, and from five seconds to half a minute."""
-    return min(max(waited.total_seconds() / 6, 5), 30)
+def seconds_to_next_try(waited: timedelta, *, is_one_of_many: bool = False) -> float:
+    """A sixth of the time waited so far, and from five seconds to half a minute.
+
+    Ten times that for the accounts of a list: two hundred of them would keep the workers from all other work.
+    """
+    quickest, slowest = (60, 300) if is_one_of_many else (5, 30)
+    return min(max(waited.total_seconds() / 6, quickest), slowest)
 
 
 def prove_connection(connection: Connection, meter: CallMeter) -> "VerifiedConnection":
@@ -119,26 +123,27 @@ def _judge_candidate(lease: Lease, account: Account, candidate: CredentialCandid
     may_pass = fault.code in NOT_THE_ACCOUNTS_FAULT - {FaultCode.UNREADABLE_SECRET} or (
         fault.code is FaultCode.ACCESS_DENIED and candidate.connection_method is ConnectionMethod.IAM_ROLE
     )
-    again = _again(lease, patience_for(account, candidate), "Waiting for AWS") if may_pass else None
+    again = _again(lease, account, patience_for(account, candidate), "Waiting for AWS") if may_pass else None
     if again is not None:
         return again
     refuse(account, candidate, fault)
     return Outcome.failed(fault.code, str(fault))
 
 
-def _again(lease: Lease, patience: timedelta, text: str) -> Outcome | None:
+def _again(lease: Lease, account: Account, patience: timedelta, text: str) -> Outcome | None:
     """The next try; None where the patience is at its end."""
     run = db.session.get_one(Run, lease.run_id)
     waited = database_now() - run.created_at
     if waited >= patience:
         return None
     tries = {"tries": run.summary.get("tries", 0) + 1}
-    return Outcome.again(in_seconds=seconds_to_next_try(waited), text=text, summary=tries)
+    seconds = seconds_to_next_try(waited, is_one_of_many=account.batch_id is not None)
+    return Outcome.again(in_seconds=seconds, text=text, summary=tries)
 
 
 def _wait_for_role(lease: Lease, account: Account, fault: AwsFault) -> Outcome:
     text = "Waiting for AWS" if account.role_arn else "Looking for the role"
-    again = _again(lease, patience_for(account), text)
+    again = _again(lease, account, patience_for(account), text)
     if again is not None:
         account.last_tried_at = database_now()
         return again

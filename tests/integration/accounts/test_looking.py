@@ -114,6 +114,8 @@ class TestWaiting:
     def test_tries_come_less_and_less_often(self) -> None:
         waits = [verify.seconds_to_next_try(timedelta(seconds=waited)) for waited in (0, 25, 60, 120, 600, 3600)]
         assert waits == [5, 5, 10, 20, 30, 30]
+        of_many = [verify.seconds_to_next_try(timedelta(seconds=s), is_one_of_many=True) for s in (0, 600, 3600)]
+        assert of_many == [60, 100, 300]
 
     def test_a_named_role_is_asked_for_for_ten_minutes(self, app: Flask, aws: SimulatedAws, client1: User) -> None:
         account = enter_by_role(app, client1)
