@@ -94,6 +94,8 @@ def test_the_columns_are_found_by_what_their_models_say() -> None:
     assert [f"{c.table.name}.{c.name}" for c in SECRET_COLUMNS] == [
         "accounts.aws_access_key_id",
         "accounts.aws_secret_access_key",
+        "credential_candidates.aws_access_key_id",
+        "credential_candidates.aws_secret_access_key",
     ]
 
 

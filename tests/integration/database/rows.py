@@ -71,6 +71,16 @@ def rows(n: int) -> dict[str, dict[str, Any]]:
             "health": AccountHealth.OK,
             "message": "",
         },
+        "account_batches": {"id": n, "user_id": n, "refused_lines": []},
+        "organization_accounts": {"account_id": n, "member_id": str(n) * 12, "name": "Sales", "state": "ACTIVE"},
+        "credential_candidates": {
+            "id": n,
+            "account_id": n,
+            "connection_method": ConnectionMethod.IAM_ROLE,
+            "role_arn": f"arn:aws:iam::{str(n) * 12}:role/Other",
+            "aws_access_key_id": "v1:k1:x",
+            "aws_secret_access_key": "v1:k1:x",
+        },
         "account_locks": {"account_id": n, "token": "t", "lease_until": NOON},
         "region_scans": {
             "id": n,
