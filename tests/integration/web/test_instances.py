@@ -129,13 +129,22 @@ class TestTheList:
         assert f"1 region, as of {clock(now, 'UTC')}" in page.text
         assert page.all("div", class_="notice") == []
 
-    @pytest.mark.parametrize("path", ["/instances", "/experiments", "/downtime", "/system-logs", "/accounts"])
+    @pytest.mark.parametrize(
+        ("path", "names"),
+        [
+            ("/instances", PARAMETERS),
+            ("/experiments", ("account", "decision", "cursor")),
+            ("/downtime", ("account", "cause", "cursor")),
+            ("/system-logs", ("account", "level", "component", "period", "q", "before", "after", "left", "follow")),
+            ("/accounts", ("status", "health", "q")),
+        ],
+    )
     def test_hostile_words_in_the_address_break_nothing(
-        self, app: Flask, sign_in: SignIn, admin: User, account1: Account, path: str
+        self, app: Flask, sign_in: SignIn, admin: User, account1: Account, path: str, names: tuple[str, ...]
     ) -> None:
         seed(app, account1)
         browser = sign_in(admin)
-        for name in (*PARAMETERS, "decision", "cause", "status", "health", "level", "component", "before", "after"):
+        for name in names:
             for value in HOSTILE:
                 status = browser.get(path, query_string={name: value}).status_code
                 assert status in ({200, 400} if name == "cursor" else {200}), (name, value)
