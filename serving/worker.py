@@ -72,9 +72,7 @@ class WaitingRoomWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no 
             coming.data += conn.parser.unreader.take_buffered()
         self._coming[conn] = coming
         self._held += len(coming.data)
-        # Room for the next one: who has been waiting for longest is the least likely to be in earnest.
-        while self.nr_conns >= self.worker_connections and self._give_up_oldest(but=conn):
-            pass
+        self._make_room(but=conn)
         conn.sock.setblocking(False)
         if coming.is_whole():
             self._serve(conn)
@@ -141,6 +139,7 @@ class WaitingRoomWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no 
             conn.sock.setblocking(False)
             self.poller.register(conn.sock, selectors.EVENT_WRITE, partial(self._send_on, conn, fs))
             self._hold_less()
+            self._make_room()
         elif not fs.cancelled() and (fs.exception() is not None or fs.result()):
             super().finish_request(conn, fs)
         else:
@@ -172,6 +171,7 @@ class WaitingRoomWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no 
             self._close(conn)
         else:
             self._leaving[conn] = time.monotonic()
+            self._make_room()
 
     def _see_off(self, conn: TConn, _socket: Any) -> None:
         if conn not in self._leaving:
@@ -191,6 +191,11 @@ class WaitingRoomWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no 
         for waiting, limit in ((self._answers, ANSWER_SECONDS), (self._leaving, LEAVING_SECONDS)):
             while waiting and now - next(iter(waiting.values())) > limit:
                 self._drop(next(iter(waiting)))
+
+    def _make_room(self, but: TConn | None = None) -> None:
+        """Room for the next one: who has been waited for longest is the least likely to be in earnest."""
+        while self.nr_conns >= self.worker_connections and self._give_up_oldest(but):
+            pass
 
     def _hold_less(self) -> None:
         while self._held > HELD_BYTES and self._give_up_oldest():

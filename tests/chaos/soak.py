@@ -27,8 +27,9 @@ FLEETS = tuple(ChurningFleet(instances=60, regions=2, account=number) for number
 SECONDS, SAMPLE_SECONDS, RETENTION = 300.0, 3.0, timedelta(seconds=60)
 DAY_DISCOVERIES, DAY_REQUESTS = 2000, 100_000
 
-#: What is measured before it is over is warming up.
-WARM_UP = 0.4
+#: What is measured before is warming up. Where a busy machine does not get so far, too few measurements are left to
+#: tell a slope from noise.
+WARM_DISCOVERIES, LEAST_SAMPLES = 320, 20
 MEGABYTES_AN_HOUR = 1.0
 PAGES = ("/", "/instances", "/accounts", "/instances?state=running&sort=-name", "/me")
 
@@ -37,6 +38,7 @@ class Sample(NamedTuple):
     """One look at the installation; `day` is the part of a day's work done until then."""
 
     day: float
+    discoveries: int
     megabytes: dict[str, float]
     files: dict[str, int]
     database: float
@@ -113,6 +115,7 @@ class _Soak:
             self.samples.append(
                 Sample(
                     self._day(),
+                    self.discoveries,
                     {part: sum(map(_megabytes, tree)) for part, tree in trees.items()},
                     {part: sum(map(_files, tree)) for part, tree in trees.items()},
                     path.stat().st_size / 2**20,
@@ -123,7 +126,9 @@ class _Soak:
         return (self.discoveries / DAY_DISCOVERIES + len(self.answers) / DAY_REQUESTS) / 2
 
     def _table(self) -> Table:
-        warm = [sample for sample in self.samples if sample.day >= WARM_UP * self._day()]
+        warm = [sample for sample in self.samples if sample.discoveries >= WARM_DISCOVERIES]
+        is_judged = len(warm) >= LEAST_SAMPLES
+        warm = warm if is_judged else self.samples[-LEAST_SAMPLES:]
         table = Table(
             f"{self.discoveries} discoveries and {len(self.answers):,} pages: {self._day():.1%} of a day",
             ("of what", "when warm", "at the end", "by the hour of a day", "problems"),
@@ -131,7 +136,7 @@ class _Soak:
         for part in self.parts:
             found = [sample.megabytes[part] for sample in warm]
             slope = _slope([sample.day for sample in warm], found)
-            own = [f"{part} grows by {slope:.1f} MB an hour"] if slope > MEGABYTES_AN_HOUR else []
+            own = [f"{part} grows by {slope:.1f} MB an hour"] if is_judged and slope > MEGABYTES_AN_HOUR else []
             table.add(
                 (f"memory of {part}", f"{found[0]:.1f} MB", f"{found[-1]:.1f} MB", f"{slope:+.2f} MB", len(own)), own
             )
@@ -147,6 +152,10 @@ class _Soak:
         own = [f"pages: {statuses(self.answers)}"] if share_served(self.answers) < 1 else []
         slowest = f"{percentile(self.answers, 0.95) * 1000:.0f} ms (95%)"
         table.add(("pages served", "-", f"{share_served(self.answers):.1%}", slowest, len(own)), own)
+        if not is_judged:
+            table.notes.append(
+                f"fewer than {WARM_DISCOVERIES} discoveries and a minute: growth of memory is not judged"
+            )
         table.problems += self.problems
         return table
 
@@ -167,10 +176,10 @@ def _tree(pid: int) -> list[int]:
 
 
 def _megabytes(pid: int) -> float:
-    """Its share of what it has in memory (PSS): forked processes have much in common."""
+    """Its share of memory that holds no file: forked processes have much in common, and with strangers only files."""
     with suppress(OSError):
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
+            if line.startswith("Pss_Anon:"):
                 return int(line.split()[1]) / 1024
     return 0.0
 

@@ -161,10 +161,13 @@ def test_who_asks_first_is_told_to_go_on(server: Server) -> None:
         assert b"HTTP/1.1 200" in answer
 
 
-def test_with_few_files_the_slowest_make_room(start: Start) -> None:
+@pytest.mark.parametrize("kind", ["heads", "no end"])
+def test_with_few_files_the_slowest_make_room(start: Start, kind: str) -> None:
     server = start(files=48)
-    with slow_clients(server, *SLOW["heads"], count=100):
+    with slow_clients(server, *SLOW[kind], count=100):
+        began_at = time.monotonic()
         assert [server.get() for _ in range(10)] == [200] * 10
+        assert time.monotonic() - began_at < 3
     assert server.process.poll() is None
 
 
