@@ -16,6 +16,9 @@ from app.errors import NoRoomError
 #: Up to here it stays in memory; a page of unchanged instances brings nothing, and most readings are such.
 MEMORY_BYTES = 256 * 1024
 
+#: From so many on a batch is given back; never much more, for a page has as many at most.
+TOGETHER = 250
+
 
 class Spool:
     """Batches of anything that pickles, given back in order, once; a context manager."""
@@ -41,10 +44,17 @@ class Spool:
         self._count += 1
 
     def batches(self) -> Iterator[list[Any]]:
-        """Every batch in the order in which it came. Only what this process wrote is read: pickle executes."""
+        """Everything in the order in which it came, small batches together: most pages bring a few changes, and each
+        batch that is written costs half a dozen statements. Only what this process wrote is read: pickle executes."""
         self._file.seek(0)
+        batch: list[Any] = []
         for _ in range(self._count):
-            yield pickle.load(self._file)  # noqa: S301 # nosec B301 - our own, from a file nobody else can open
+            batch += pickle.load(self._file)  # noqa: S301 # nosec B301 - our own, from a file nobody else can open
+            if len(batch) >= TOGETHER:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
 
     def close(self) -> None:
         self._file.close()
