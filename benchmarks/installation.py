@@ -34,6 +34,8 @@ def make_app(folder: Path, database_url: str) -> Flask:
         environment="development",
         secure_cookies=False,
         broker_url="filesystem://",
+        # One account is read many times in a few minutes here.
+        aws_calls_per_hour=0,
         log_level="WARNING",
     )
     return create_app(config)
