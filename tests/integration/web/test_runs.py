@@ -128,14 +128,6 @@ class TestWhileItWaits:
                 "3 attempts of 5 so far.",
             ),
             ({"created_at": timedelta(minutes=-5)}, "Every worker is busy, or none is running."),
-            (
-                {
-                    "kind": RunKind.VERIFY_ACCOUNT,
-                    "due_at": timedelta(seconds=8),
-                    "progress_text": "Waiting for AWS to know the role",
-                },
-                "A role made a moment ago can take about a minute",
-            ),
         ],
     )
     def test_it_says_what_for(

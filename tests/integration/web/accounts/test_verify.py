@@ -72,6 +72,7 @@ class TestAFailedVerification:
         page = owner.get_page(path(account))
         assert facts(page)["Status"] == "pending"
         assert "Waiting for AWS to know the role" in page.text
+        assert "that is so for up to about a minute" in page.text
         assert page.one("div", id="account").get("hx-trigger") == "every 2s, refresh"
 
 
