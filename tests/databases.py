@@ -153,6 +153,14 @@ def any_database(request: pytest.FixtureRequest, databases: Databases) -> Iterat
     empty_database(app)
 
 
+@pytest.fixture(scope="module", params=EVERY_KIND)
+def module_database(request: pytest.FixtureRequest, databases: Databases) -> Iterator[Flask]:
+    """As `any_database`, for a module whose tests leave what one fixture has put there, and use no other database."""
+    app = databases.migrated(request.param)
+    yield app
+    empty_database(app)
+
+
 def _only(kind: str) -> Callable[[Databases], Iterator[Flask]]:
     def one_database(databases: Databases) -> Iterator[Flask]:
         app = databases.migrated(kind)

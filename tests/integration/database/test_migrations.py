@@ -31,20 +31,22 @@ def empty(request: pytest.FixtureRequest, databases: Databases) -> Flask:
 def read_schema() -> Schema:
     """Everything that the database says about its tables, but Alembic's own."""
     inspector = sa.inspect(db.engine)
+    # Of all tables at once: asking for each alone was most of what these tests took.
+    columns, keys = inspector.get_multi_columns(), inspector.get_multi_pk_constraint()
+    foreign, unique = inspector.get_multi_foreign_keys(), inspector.get_multi_unique_constraints()
+    checks, indexes = inspector.get_multi_check_constraints(), inspector.get_multi_indexes()
     return {
-        table: {
+        table[1]: {
             # By name, for a column that was added later stands last.
-            "columns": sorted(
-                (c["name"], str(c["type"]), c["nullable"], str(c["default"])) for c in inspector.get_columns(table)
-            ),
-            "key": inspector.get_pk_constraint(table),
-            "foreign": sorted(map(str, inspector.get_foreign_keys(table))),
-            "unique": sorted(map(str, inspector.get_unique_constraints(table))),
-            "checks": sorted(map(str, inspector.get_check_constraints(table))),
-            "indexes": sorted(map(str, inspector.get_indexes(table))),
+            "columns": sorted((c["name"], str(c["type"]), c["nullable"], str(c["default"])) for c in columns[table]),
+            "key": keys[table],
+            "foreign": sorted(map(str, foreign[table])),
+            "unique": sorted(map(str, unique[table])),
+            "checks": sorted(map(str, checks[table])),
+            "indexes": sorted(map(str, indexes[table])),
         }
-        for table in inspector.get_table_names()
-        if table != "alembic_version"
+        for table in columns
+        if table[1] != "alembic_version"
     }
 
 
@@ -61,8 +63,8 @@ class TestMigrations:
 
     def test_each_revision_alone_goes_up_and_down(self, empty: Flask) -> None:
         with empty.app_context():
+            before = read_schema()
             for revision in revisions():
-                before = read_schema()
                 flask_migrate.upgrade(revision=revision)
                 after = read_schema()
                 assert after != before
@@ -70,6 +72,7 @@ class TestMigrations:
                 assert read_schema() == before
                 flask_migrate.upgrade(revision=revision)
                 assert read_schema() == after
+                before = after
 
     def test_a_second_upgrade_changes_nothing(self, empty: Flask) -> None:
         with empty.app_context():
@@ -104,10 +107,7 @@ class TestMigrations:
             migrated = read_schema()
             flask_migrate.downgrade(revision="base")
             db.create_all()
-            assert {t: sorted(map(str, read_schema()[t].items())) for t in migrated} == {  # type: ignore[attr-defined]
-                t: sorted(map(str, migrated[t].items()))  # type: ignore[attr-defined]
-                for t in migrated
-            }
+            assert read_schema() == migrated
 
     @pytest.mark.mariadb
     def test_mariadb_keeps_every_table_in_utf8mb4_and_innodb(self, mariadb_database: Flask) -> None:

@@ -26,11 +26,11 @@ NAMES = ("web-1", "Web-2", "WEB-10", "", "zz", "ärger", "🚀", 'quote"', "100%
 SIZE = 5
 
 
-@pytest.fixture
-def fleet(any_database: Flask) -> Flask:
-    """Forty instances of one owner over two accounts, three of another's."""
+@pytest.fixture(scope="module")
+def fleet(module_database: Flask) -> Flask:
+    """Forty instances of one owner over two accounts, three of another's. No test commits."""
     dice = random.Random(7)
-    with any_database.app_context():
+    with module_database.app_context():
         owner, other = make_user("owner"), make_user("other")
         make_user("admin", role=Role.ADMIN)
         accounts = [make_account(owner, status=AccountStatus.ACTIVE) for _ in range(2)]
@@ -52,7 +52,7 @@ def fleet(any_database: Flask) -> Flask:
             team = dice.choice(("data", "Data", "web"))
             db.session.add(InstanceTag(instance_pk=instance.id, key="team", value=team))
         db.session.commit()
-    return any_database
+    return module_database
 
 
 def viewer(name: str) -> User:
