@@ -9,7 +9,7 @@ UV := 0.13.9
 TESTERS := $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 )))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types imports templates requirements peers bench bench-small chaos clean
+.PHONY: help demo test check format lint types imports templates requirements peers bench bench-small bench-pages chaos clean
 
 help: ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -80,6 +80,10 @@ requirements: $(VENV)/.dev ## Pin the dependencies of pyproject.toml anew, with 
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra demo -c requirements/dev.txt pyproject.toml -o requirements/demo.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header -c requirements/dev.txt pyproject.toml -o requirements/production.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --group pyproject.toml:peers -o requirements/peers.txt
+
+bench-pages: $(VENV)/.dev ## Measure the pages of a million instances against others (half an hour)
+	@$(MAKE) --no-print-directory peers || echo "Going on without Flask-Admin and datasette" >&2
+	@$(BIN)/python -m benchmarks.pages $(ARGS)
 
 chaos: $(VENV)/.dev ## Mistreat installations for an hour and compare them with their fleets (ARGS="kills history", CHAOS_N)
 	@$(BIN)/python -m tests.chaos $(ARGS)

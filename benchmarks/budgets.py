@@ -1,4 +1,5 @@
-"""What a discovery may cost, as ratios to what others take for the same in the same run; and how they are judged."""
+"""What discoveries and pages may cost, as ratios to what others take for the same in the same run, and how they are
+judged."""
 
 import statistics
 from collections.abc import Iterable, Sequence
@@ -37,6 +38,21 @@ BUDGETS = {
     "write mariadb": Budget("5", "bulk write on MariaDB", 8, 12),
     "growth": Budget("6", "peak memory of a first discovery, large fleet to small", 1.3, 1.1, is_ceiling=True),
     "memory": Budget("6", "peak memory of a first discovery to Cloud Custodian's", 0.5, 0.25, is_ceiling=True),
+    "page admin": Budget("7", "first page of the list: time of Flask-Admin's to ours", 5, 10),
+    "page datasette": Budget("7", "first page of the list: time of datasette's to ours", 4, 8),
+    "late page": Budget("8", "page 1,000 of the list to the first", 1.5, 1.15, is_ceiling=True),
+    "facets sqlite": Budget("9", "facets of the list: time of counting the rows to ours", 10, 100),
+    "facets postgresql": Budget("9", "facets of the list: time of counting the rows to ours", 10, 25),
+    "facets mariadb": Budget("9", "facets of the list: time of counting the rows to ours", 10, 40),
+    "tag sqlite": Budget("10", "search for a tag, by name: time of searching the JSON to ours", 30, 300),
+    "tag postgresql": Budget("10", "search for a tag, by name: time of searching the JSON to ours", 30, 50),
+    "tag mariadb": Budget("10", "search for a tag, by name: time of searching the JSON to ours", 30, 100),
+    "rate hello": Budget("11", "pages a CPU second of a worker, to a Flask hello-world's", 1 / 15, 1 / 8),
+    "rate admin": Budget("11", "pages a CPU second of a worker, to Flask-Admin's", 8, 15),
+    "worker": Budget("12", "unshared memory of a web worker", 70, 55, is_ceiling=True, unit=" MiB"),
+    "start": Budget("13", "start to the first page, to importing Flask and SQLAlchemy", 2.0, 1.4, is_ceiling=True),
+    "html": Budget("14", "HTML of a page of 50 rows", 60, 30, is_ceiling=True, unit=" kB"),
+    "gzip": Budget("14", "the same as it is sent", 12, 6, is_ceiling=True, unit=" kB"),
 }
 
 

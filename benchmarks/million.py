@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from app.bulk import Row, insert_rows
 from app.database import db, new_ids
 from app.models import Account, Instance, InstanceTag, RegionScan, User
-from app.models.types import AccountHealth, AccountStatus, AuthStatus, ConnectionMethod, RegionResult, Role
+from app.models.types import AccountHealth, AccountStatus, AuthSource, AuthStatus, ConnectionMethod, RegionResult, Role
 from app.services.instances.tallies import refresh_tallies
 from benchmarks.installation import make_app
 
@@ -33,11 +33,22 @@ SIZES = {"medium": 2, "large": 2, "xlarge": 4, "2xlarge": 8, "4xlarge": 16}
 ROLES = ("web", "api", "worker", "etl", "cache", "ml", "build", "gateway")
 TEAMS = 40
 BATCH = 20_000
+_BASELINE = (AuthStatus.AUTHORIZED, AuthSource.BASELINE)
 
 INSTANCES = cast("sa.Table", Instance.__table__)
 TAGS = cast("sa.Table", InstanceTag.__table__)
 COLUMNS = (
-    *("id", "account_id", "instance_id", "instance_type", "state", "lifecycle", "auth_status", "auth_reason"),
+    *(
+        "id",
+        "account_id",
+        "instance_id",
+        "instance_type",
+        "state",
+        "lifecycle",
+        "auth_status",
+        "auth_source",
+        "auth_reason",
+    ),
     *("auth_changed_at", "region", "availability_zone", "availability_zone_id", "name", "name_key", "private_ip"),
     *("public_ip", "vpc_id", "subnet_id", "image_id", "platform", "usage_operation", "launched_at"),
     *("first_launched_at", "state_changed_at", "state_reason_code", "state_reason", "first_seen_at", "missing_since"),
@@ -166,7 +177,8 @@ class _Home:
         row = (
             *(instance_pk, self.account_pk, f"i-{random_bits:017x}", kind, state),
             "spot" if chance < 0.3 else "on-demand",
-            *(AuthStatus.UNAUTHORIZED if number % 50 == 0 else AuthStatus.AUTHORIZED, "Found", None),
+            *((AuthStatus.UNAUTHORIZED, AuthSource.NONE) if number % 50 == 0 else _BASELINE),
+            *("Found", None),
             *(region, region + "abc"[number % 3], "", name, name),
             f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}",
             f"52.{number >> 12 & 255}.{number >> 4 & 255}.{number & 15}" if number % 20 == 0 else "",

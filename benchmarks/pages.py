@@ -1,235 +1,265 @@
-"""What the inventory's pages cost with a full house against an almost empty one, as ratios of one interleaved run.
+"""What the pages cost with a million instances over 200 accounts, as ratios to what others take in the same run.
 
-    python -m benchmarks.pages                                   # SQLite in a temporary folder
-    python -m benchmarks.pages --database postgresql://... --instances 100000
+    python -m benchmarks.pages                                  # all databases that answer; about half an hour
+    python -m benchmarks.pages --instances 20000 --database sqlite
 
-A server database must be empty; it is migrated, filled, and left as it is. Each page is asked for in turn with few
-instances and with many, by a client who owns them all and by an admin; the figure is the median.
+The inventory is made by `benchmarks.million`. Our pages come from gunicorn over HTTP, as they are run; Flask-Admin's
+and datasette's, of the same database, from servers of their own, where `make peers` could install them. In every round
+each is asked in turn; a ratio is the median of the rounds'. Exits with 1 when a gate is missed.
 """
 
 import argparse
-import random
+import itertools
+import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, cast
 
 import flask_migrate
 import sqlalchemy as sa
 from flask import Flask
-from flask.testing import FlaskClient
-from sqlalchemy import event
 
-from app.database import db, new_id
-from app.models import Account, Instance, InstanceTag, RegionScan, User
-from app.models.types import AccountHealth, AccountStatus, AuthStatus, ConnectionMethod, RegionResult, Role
+from app.database import db
+from app.models import User
+from app.services.instances.columns import DEFAULT_COLUMNS
+from app.services.instances.facets import FACETS, list_facets
 from app.services.instances.filters import InstanceFilters
 from app.services.instances.listing import list_instances
-from app.services.instances.tallies import refresh_tallies
 from app.services.sessions import start_session
-from benchmarks.installation import make_app
+from benchmarks.budgets import BUDGETS, Result, print_results, ratios
+from benchmarks.installation import create_database, drop_database, make_app, server_version
+from benchmarks.machine import print_machine
+from benchmarks.million import fill
+from benchmarks.page_servers import PageServer, gunicorn, serving
+from benchmarks.processes import ROOT, run
 
-#: A full page of them, so that both pages show as many rows.
-FEW = 60
-REGIONS = ("us-east-1", "us-west-2", "eu-west-1", "eu-central-1", "ap-southeast-2")
-TYPES = ("t3.micro", "t3.medium", "m5.large", "m5.xlarge", "c5.large", "r6g.xlarge", "m6i.4xlarge")
-ROLES = ("web", "api", "worker", "etl", "cache", "ml")
-BATCH = 1000
+PEERS = ROOT / ".venv-peers" / "bin"
+KINDS = ("sqlite", "postgresql", "mariadb")
+PAGE_ROWS = 50
+LATE_PAGE = 1_000
 
-PAGES = {
-    "first page": "/instances",
-    "sorted by state, falling": "/instances?sort=-state",
-    "filtered": "/instances?state=stopped&region=eu-west-1",
-    "by tag": "/instances?tag=team%3Dteam3",
-    "search, few hits": "/instances?q=web-0000001",
-    "search, many hits": "/instances?q=web",
-    "dashboard": "/",
+#: How often a page is asked for in a round: what takes no time often, because the system counts CPU by the 10 ms.
+ASKED, ASKED_SLOWLY, ASKED_OFTEN = 40, 3, 1000
+
+#: What the three-way counts of the facets are when nobody keeps them.
+LIVE_FACETS = (
+    "SELECT region, state, lifecycle, auth_status, count(*) FROM instances GROUP BY 1, 2, 3, 4",
+    "SELECT instance_type, count(*) FROM instances GROUP BY instance_type",
+    "SELECT account_id, count(*) FROM instances GROUP BY account_id",
+)
+#: A tag that one instance has, looked for in the description of each, in the order of the list.
+JSON_TAG = {
+    "sqlite": "json_extract(instance_metadata, '$.Tags.Name') = 'web-0000000'",
+    "postgresql": "instance_metadata #>> '{Tags,Name}' = 'web-0000000'",
+    "mariadb": "json_value(instance_metadata, '$.Tags.Name') = 'web-0000000'",
 }
+DATASETTE_COLUMNS = (
+    *("name_key", "name", "instance_id", "account_id", "instance_type", "availability_zone", "lifecycle", "state"),
+    *("auth_status", "launched_at"),
+)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--database", help="URL of an empty database; without it SQLite in a temporary folder")
-    parser.add_argument("--instances", type=int, default=10_000)
-    parser.add_argument("--accounts", type=int, default=10)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--instances", type=int, default=1_000_000)
+    parser.add_argument("--accounts", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--database", action="append", choices=KINDS, help="may be repeated; else all that answer")
     options = parser.parse_args()
+    results: list[Result] = []
+    versions: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as folder:
-        app = make_app(Path(folder), options.database or f"sqlite:///{folder}/pages.db")
-        with app.app_context():
-            flask_migrate.upgrade()
-            people = seed_people()
-            fill(people["few"], FEW, 2)
-            began = time.perf_counter()
-            fill(people["many"], options.instances, options.accounts)
-            refresh_statistics()
-            print(f"{options.instances:,} instances in {time.perf_counter() - began:.0f} s on {db.engine.dialect.name}")
-        browsers = {name: sign_in(app, user_id) for name, user_id in people.items()}
-        print(f"{'':28}{'few':>9}{'many':>9}{'ratio':>7}{'admin':>9}{'ratio':>7}  SQL, its time (many)")
-        for name, address in PAGES.items():
-            measure(app, browsers, name, dict.fromkeys(browsers, address), options.rounds)
-        deep = {viewer: late_page(app, user_id) for viewer, user_id in people.items()}
-        measure(app, browsers, "a page far down", deep, options.rounds)
-        with app.app_context():
-            db.engine.dispose()
-
-
-def seed_people() -> dict[str, int]:
-    roles = {"few": Role.CLIENT, "many": Role.CLIENT, "admin": Role.ADMIN}
-    users = {
-        name: User(username=name, email=f"{name}@example.com", password_hash="-", role=role)
-        for name, role in roles.items()
-    }
-    db.session.add_all(users.values())
-    db.session.commit()
-    return {name: user.id for name, user in users.items()}
-
-
-def fill(user_id: int, count: int, accounts: int) -> None:
-    """Instances spread evenly over accounts of this user, each with three tags."""
-    dice = random.Random(count)
-    account_ids = [_add_account(user_id, count + number) for number in range(accounts)]
-    table = cast("sa.Table", Instance.__table__)
-    tag_table = cast("sa.Table", InstanceTag.__table__)
-    for start in range(0, count, BATCH):
-        rows = [_instance(dice, dice.choice(account_ids), start + i) for i in range(min(BATCH, count - start))]
-        tags = [
-            {"instance_pk": row["id"], "key": key, "value": value}
-            for row in rows
-            for key, value in (("Name", row["name"]), ("team", f"team{dice.randrange(40)}"), ("env", "prod"))
-        ]
-        db.session.execute(sa.insert(table), rows)
-        db.session.execute(sa.insert(tag_table), tags)
-        db.session.commit()
-    for account_id in account_ids:
-        refresh_tallies(account_id)
-    db.session.commit()
-
-
-def _add_account(user_id: int, number: int) -> int:
-    aws_id = f"{100_000_000_000 + number}"
-    account = Account(
-        user_id=user_id,
-        account_id=aws_id,
-        verified_account_id=aws_id,
-        account_name=f"Account {number}",
-        connection_method=ConnectionMethod.IAM_ROLE,
-        role_arn=f"arn:aws:iam::{aws_id}:role/Spotkeeper",
-        external_id=f"{number:032x}",
-        status=AccountStatus.ACTIVE,
-        health=AccountHealth.OK,
-    )
-    now = datetime.now(UTC)
-    db.session.add(account)
-    db.session.flush()
-    db.session.add_all(
-        RegionScan(account_id=account.id, region=region, result=RegionResult.READ, since_at=now, last_read_at=now)
-        for region in REGIONS
-    )
-    db.session.commit()
-    return account.id
-
-
-def _instance(dice: random.Random, account_id: int, number: int) -> dict[str, Any]:
-    now = datetime.now(UTC)
-    region = dice.choice(REGIONS)
-    name = f"{dice.choice(ROLES)}-{number:07d}"
-    return {
-        "id": new_id(),
-        "account_id": account_id,
-        "instance_id": f"i-{dice.getrandbits(68):017x}",
-        "instance_type": dice.choice(TYPES),
-        "state": dice.choice(("running", "running", "running", "stopped", "terminated")),
-        "lifecycle": dice.choice(("on-demand", "spot")),
-        "auth_status": dice.choice((AuthStatus.AUTHORIZED, AuthStatus.AUTHORIZED, AuthStatus.UNAUTHORIZED)),
-        "region": region,
-        "availability_zone": region + dice.choice("abc"),
-        "name": name,
-        "name_key": name,
-        "private_ip": f"10.{dice.randrange(256)}.{dice.randrange(256)}.{dice.randrange(256)}",
-        "launched_at": now,
-        "first_seen_at": now - timedelta(seconds=dice.randrange(10**6)),
-        # About what a described instance leaves, so that a row has the size of a real one.
-        "instance_metadata": {"NetworkInterfaces": [{"Description": "x" * 3000}]},
-    }
-
-
-def refresh_statistics() -> None:
-    """What a server does by itself after a while: planners choose by them."""
-    dialect = db.engine.dialect.name
-    for name in ("accounts", "instances", "instance_tags", "region_scans"):
-        if dialect != "sqlite":
-            db.session.execute(sa.text(f"ANALYZE {'TABLE ' if dialect == 'mysql' else ''}{name}")).close()
-    db.session.commit()
-
-
-def sign_in(app: Flask, user_id: int) -> FlaskClient:
-    with app.app_context():
-        _, token = start_session(db.session.get_one(User, user_id), lifetime_seconds=3600)
-        db.session.commit()
-    client = app.test_client()
-    with client.session_transaction() as cookie:
-        cookie.update({"_user_id": str(user_id), "_fresh": True, "token": token})
-    return client
-
-
-def late_page(app: Flask, user_id: int) -> str:
-    """The address of a page in the last part of the list."""
-    with app.app_context():
-        viewer = db.session.get_one(User, user_id)
-        page = list_instances(viewer, InstanceFilters(), sort="-name")
-        for _ in range(2):
-            if page.next:
-                page = list_instances(viewer, InstanceFilters(), sort="-name", cursor=page.next)
-        return f"/instances?sort=-name&cursor={page.previous}" if page.previous else "/instances?sort=-name"
-
-
-def measure(app: Flask, browsers: dict[str, FlaskClient], name: str, addresses: dict[str, str], rounds: int) -> None:
-    """Print the medians of one page for the three viewers, asked for in turns."""
-    seconds: dict[str, list[float]] = {viewer: [] for viewer in browsers}
-    statements: list[float] = []
-    for turn in range(rounds + 1):
-        for viewer, browser in browsers.items():
-            with timed_statements(app) as found:
-                began = time.perf_counter()
-                response = browser.get(addresses[viewer])
-                took = time.perf_counter() - began
-            if response.status_code != 200:
-                raise SystemExit(f"{addresses[viewer]} answers {response.status_code}")
-            if turn:  # the first one fills caches
-                seconds[viewer].append(took)
-            if viewer == "many":
-                statements = found
-    few, many, admin = (statistics.median(seconds[viewer]) * 1000 for viewer in ("few", "many", "admin"))
-    sql = f"{len(statements)}, {sum(statements) * 1000:.1f} ms, slowest {max(statements) * 1000:.1f} ms"
-    print(f"{name:28}{few:6.1f} ms{many:6.1f} ms{many / few:7.2f}{admin:6.1f} ms{admin / few:7.2f}  {sql}")
+        for kind in options.database or KINDS:
+            if kind != "sqlite" and not (version := server_version(kind)):
+                print(f"{kind} does not answer, and is left out")
+                continue
+            if kind != "sqlite":
+                versions[kind] = version
+            with inventory(kind, Path(folder), options.instances, options.accounts) as (app, url, people):
+                results += Pages(app, kind, url, Path(folder), people, options.rounds).measure()
+        results += measure_start(options.rounds)
+    print_results(results, 1.0)
+    print_machine(PEERS, versions)
+    sys.exit(not all(result.holds(1.0) for result in results))
 
 
 @contextmanager
-def timed_statements(app: Flask) -> Iterator[list[float]]:
-    """Collects how long each statement took, without the fetching of its rows."""
-    with app.app_context():
-        engine = db.engine
-    seconds: list[float] = []
-    began = [0.0]
-
-    def before(*_: object) -> None:
-        began[0] = time.perf_counter()
-
-    def after(*_: object) -> None:
-        seconds.append(time.perf_counter() - began[0])
-
-    event.listen(engine, "before_cursor_execute", before)
-    event.listen(engine, "after_cursor_execute", after)
+def inventory(kind: str, folder: Path, instances: int, accounts: int) -> Iterator[tuple[Flask, str, dict[str, int]]]:
+    """The application on a new database that is full, its URL, and who may sign in."""
+    name = f"spotkeeper_pages_{os.getpid()}"
+    url = f"sqlite:///{folder}/{name}.db" if kind == "sqlite" else create_database(kind, name)
     try:
-        yield seconds
+        app = make_app(folder, url)
+        with app.app_context():
+            flask_migrate.upgrade()
+            people = fill(instances=instances, accounts=accounts)
+            db.session.remove()
+        yield app, url, people
+        with app.app_context():
+            db.engine.dispose()
     finally:
-        event.remove(engine, "before_cursor_execute", before)
-        event.remove(engine, "after_cursor_execute", after)
+        if kind != "sqlite":
+            drop_database(kind, name)
+
+
+class Pages:
+    """One database's pages, asked for by an admin, who sees every instance."""
+
+    def __init__(self, app: Flask, kind: str, url: str, folder: Path, people: dict[str, int], rounds: int) -> None:
+        self._app, self._kind, self._url, self._folder, self._rounds = app, kind, url, folder, rounds
+        self._viewer_id = people["admin"]
+        self._seconds: dict[str, list[float]] = defaultdict(list)
+        self._cpu: dict[str, list[float]] = defaultdict(list)
+        self._results: list[Result] = []
+
+    def measure(self) -> list[Result]:
+        with ExitStack() as stack:
+            ours = stack.enter_context(self._serve_ours())
+            hello = stack.enter_context(serving("hello", gunicorn("benchmarks.page_servers:hello()"), has_worker=True))
+            pages = {"first page": (ours, "/instances?view=0"), "hello": (hello, "/")}
+            pages["page 1,000"] = (ours, self._late_address())
+            # The others have no drivers for servers.
+            if self._kind == "sqlite" and (PEERS / "gunicorn").exists():
+                pages["Flask-Admin"] = (stack.enter_context(self._serve_flask_admin()), "/admin/instances/")
+            if self._kind == "sqlite" and (PEERS / "datasette").exists():
+                pages["datasette"] = (stack.enter_context(self._serve_datasette()), self._datasette_address())
+            for turn in range(self._rounds):
+                print(f"\n{self._kind}, round {turn + 1} of {self._rounds}", flush=True)
+                for name, (server, address) in pages.items():
+                    self._ask(name, server, address)
+                self._time_queries()
+            self._weigh(ours)
+        for budget, above, below in (
+            ("page admin", "Flask-Admin", "first page"),
+            ("page datasette", "datasette", "first page"),
+            ("late page", "page 1,000", "first page"),
+            (f"facets {self._kind}", "counting rows", "facets"),
+            (f"tag {self._kind}", "tag in JSON", "tag"),
+        ):
+            self._judge(budget, self._seconds[above], self._seconds[below])
+        self._judge("rate hello", self._cpu["hello"], self._cpu["first page"])
+        self._judge("rate admin", self._cpu["Flask-Admin"], self._cpu["first page"])
+        return self._results
+
+    def _ask(self, name: str, server: PageServer, address: str) -> None:
+        server.get(address)  # what is loaded or compiled once
+        times = {"first page": ASKED, "page 1,000": ASKED, "hello": ASKED_OFTEN}.get(name, ASKED_SLOWLY)
+        before = server.cpu_seconds()
+        seconds = [server.get(address).seconds for _ in range(times)]
+        self._cpu[name].append((server.cpu_seconds() - before) / times)
+        self._note(name, statistics.median(seconds), self._cpu[name][-1])
+
+    def _time_queries(self) -> None:
+        with self._app.app_context():
+            viewer = db.session.get_one(User, self._viewer_id)
+            tag = InstanceFilters(tag=("Name=web-0000000",))
+            json_tag = f"SELECT id FROM instances WHERE {JSON_TAG[self._kind]} ORDER BY name_key, id LIMIT {PAGE_ROWS}"
+            for name, work, times in (
+                ("facets", lambda: list_facets(viewer, InstanceFilters(), FACETS), ASKED),
+                ("tag", lambda: list_instances(viewer, tag, columns=DEFAULT_COLUMNS), ASKED),
+                ("counting rows", lambda: [_rows(each) for each in LIVE_FACETS], ASKED_SLOWLY),
+                ("tag in JSON", lambda: _rows(json_tag), ASKED_SLOWLY),
+            ):
+                work()
+                self._note(name, statistics.median(_time(work) for _ in range(times)))
+
+    def _weigh(self, server: PageServer) -> None:
+        plain = server.get("/instances?view=0")
+        packed = server.get("/instances?view=0", **{"Accept-Encoding": "gzip"})
+        if packed.headers.get("Content-Encoding") != "gzip":
+            raise SystemExit("The page does not come compressed")
+        for budget, size in (("html", len(plain.body)), ("gzip", len(packed.body))):
+            self._judge(budget, [size / 1000], [1])
+        self._judge("worker", [server.unshared_mib()], [1])
+
+    def _note(self, name: str, seconds: float, cpu: float | None = None) -> None:
+        self._seconds[name].append(seconds)
+        print(f"  {name:16} {seconds * 1000:10,.1f} ms" + (f" {cpu * 1000:10,.1f} CPU ms" if cpu else ""), flush=True)
+
+    def _judge(self, budget: str, above: list[float], below: list[float]) -> None:
+        if above and below:
+            self._results.append(Result(BUDGETS[budget], ratios(above, below), self._kind))
+
+    def _serve_ours(self) -> AbstractContextManager[PageServer]:
+        application = f"benchmarks.page_servers:spotkeeper({str(self._folder)!r}, {self._url!r})"
+        return serving("Spotkeeper", gunicorn(application), has_worker=True, headers={"Cookie": self._cookie()})
+
+    def _serve_flask_admin(self) -> AbstractContextManager[PageServer]:
+        command = gunicorn("benchmarks.flask_admin_pages:create_app()", python=PEERS / "python", config="/dev/null")
+        command += ["--worker-class", "gthread"]
+        environment = {"DATABASE": str(self._app.config["SQLALCHEMY_DATABASE_URI"])}
+        return serving("Flask-Admin", command, has_worker=True, environment=environment)
+
+    def _serve_datasette(self) -> AbstractContextManager[PageServer]:
+        settings = itertools.chain.from_iterable(
+            ("--setting", name, value)
+            for name, value in (
+                ("suggest_facets", "off"),
+                ("default_page_size", str(PAGE_ROWS)),
+                ("sql_time_limit_ms", "60000"),
+            )
+        )
+        path = self._url.removeprefix("sqlite:///")
+        return serving(
+            "datasette", [PEERS / "datasette", "serve", path, "--port", "{port}", *settings], has_worker=False
+        )
+
+    def _datasette_address(self) -> str:
+        columns = "&".join(f"_col={name}" for name in DATASETTE_COLUMNS)
+        return f"/{Path(self._url).stem}/instances?_sort=name_key&{columns}"
+
+    def _late_address(self) -> str:
+        with self._app.app_context():
+            viewer = db.session.get_one(User, self._viewer_id)
+            page = list_instances(viewer, InstanceFilters(), size=PAGE_ROWS * (LATE_PAGE - 1))
+            return f"/instances?view=0&cursor={page.next}" if page.next else "/instances?view=0"
+
+    def _cookie(self) -> str:
+        with self._app.app_context():
+            _, token = start_session(db.session.get_one(User, self._viewer_id), lifetime_seconds=86_400)
+            db.session.commit()
+        client = self._app.test_client()
+        with client.session_transaction() as session:
+            session.update({"_user_id": str(self._viewer_id), "_fresh": True, "token": token})
+        cookie = client.get_cookie("session")
+        if cookie is None:
+            raise SystemExit("Nobody is signed in")
+        return f"session={cookie.value}"
+
+
+def measure_start(rounds: int) -> list[Result]:
+    """Budget 13: the CPU seconds of a process that answers one page, to one that only imports the libraries."""
+    first_page = "from app import create_app; assert create_app().test_client().get('/sign-in').status_code == 200"
+    ours, bare = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {"INSTANCE_PATH": folder, "SPOTKEEPER_ENV": "development"}
+        subprocess.run(
+            [sys.executable, "-m", "flask", "--app", "wsgi", "db", "upgrade"],
+            env={**os.environ, **environment},
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+        )
+        for _ in range(rounds + 1):
+            ours.append(run((sys.executable, "-c", first_page), environment).cpu)
+            bare.append(run((sys.executable, "-c", "import flask, sqlalchemy.orm"), {}).cpu)
+    return [Result(BUDGETS["start"], ratios(ours[1:], bare[1:]))]  # the first ones write bytecode
+
+
+def _rows(statement: str) -> list[object]:
+    return list(db.session.execute(sa.text(statement)))
+
+
+def _time(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
 
 
 if __name__ == "__main__":
