@@ -6,8 +6,8 @@ import sys
 # Nothing of what is imported below is garbage, and looking for some is a tenth of the start.
 gc.disable()
 
-from app import create_app  # noqa: E402
-from app.errors import ConfigError  # noqa: E402
+from app import create_app  # noqa: E402 - see above
+from app.errors import ConfigError  # noqa: E402 - see above
 
 try:
     app = create_app()

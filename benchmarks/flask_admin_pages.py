@@ -27,10 +27,10 @@ def create_app() -> Flask:
             for each in sa.inspect(db.engine).get_columns("instances")
         ]
 
-    class Instance(db.Model):  # type: ignore[misc, name-defined]
+    class Instance(db.Model):  # type: ignore[misc, name-defined]  # made while it runs
         __table__ = sa.Table("instances", db.metadata, *columns)
 
-    class Instances(ModelView):  # type: ignore[misc]
+    class Instances(ModelView):  # type: ignore[misc]  # Flask-Admin is not installed here
         can_create = can_edit = can_delete = False
         column_list = COLUMNS
         column_filters = ("region", "state", "lifecycle", "instance_type")

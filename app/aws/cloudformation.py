@@ -129,7 +129,6 @@ def role_template(
         raise ValueError("Not an External ID.")
     if not _ROLE_NAME.fullmatch(role_name):
         raise ValueError("Not a role name.")
-    statement = permission_policy(partition, grants)["Statement"][0]
     lines = [
         "AWSTemplateFormatVersion: '2010-09-09'",
         "Description: Lets Spotkeeper read the EC2 instances of this account. It can change nothing.",
@@ -148,10 +147,42 @@ def role_template(
         "    Role:",
         f"      Name: '{role_name}'",
         "Resources:",
+        *role_resource(
+            app_account_id,
+            app_principal_arn,
+            name="!FindInMap [Settings, Role, Name]",
+            external_id="!Ref ExternalId",
+            partition=partition,
+            grants=grants,
+        ),
+        *(event_resources(events, condition=_SENDS_EVENTS) if events else ()),
+        "Outputs:",
+        "  RoleArn:",
+        "    Description: Paste this into Spotkeeper.",
+        "    Value: !GetAtt Role.Arn",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def role_resource(
+    app_account_id: str,
+    app_principal_arn: str | None,
+    *,
+    name: str,
+    external_id: str,
+    partition: str,
+    grants: Collection[Grant],
+    path: str | None = None,
+) -> list[str]:
+    """The lines of the resource `Role`; its name, path and External ID are given as YAML, for templates differ in where
+    they have them from."""
+    statement = permission_policy(partition, grants)["Statement"][0]
+    lines = [
         "  Role:",
         "    Type: AWS::IAM::Role",
         "    Properties:",
-        "      RoleName: !FindInMap [Settings, Role, Name]",
+        f"      RoleName: {name}",
+        *([f"      Path: {path}"] if path else []),
         "      Description: Read access for Spotkeeper",
         "      MaxSessionDuration: 3600",
         "      AssumeRolePolicyDocument:",
@@ -163,12 +194,13 @@ def role_template(
         "            Action: sts:AssumeRole",
         "            Condition:",
         "              StringEquals:",
-        "                sts:ExternalId: !Ref ExternalId",
+        f"                sts:ExternalId: {external_id}",
     ]
     if patterns := principal_patterns(app_principal_arn):
         lines += ["              ArnLike:", "                aws:PrincipalArn:"]
         lines += [f"                  - '{pattern}'" for pattern in patterns]
-    lines += [
+    return [
+        *lines,
         "      Policies:",
         "        - PolicyName: SpotkeeperRead",
         "          PolicyDocument:",
@@ -179,13 +211,7 @@ def role_template(
         "                Action:",
         *(f"                  - {action}" for action in statement["Action"]),
         "                Resource: '*'",
-        *(event_resources(events, condition=_SENDS_EVENTS) if events else ()),
-        "Outputs:",
-        "  RoleArn:",
-        "    Description: Paste this into Spotkeeper.",
-        "    Value: !GetAtt Role.Arn",
     ]
-    return "\n".join(lines) + "\n"
 
 
 def quick_create_url(

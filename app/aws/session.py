@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 
 import boto3
 import botocore.session
@@ -75,41 +75,36 @@ for _name in _TALKATIVE:
     logging.getLogger(_name).addFilter(_hush)
 
 
+class ClientOptions(TypedDict, total=False):
+    """What `client` takes beside the service, the credentials and the region."""
+
+    read_timeout_seconds: float
+    call_seconds: float
+    deadline: float | None
+    meter: CallMeter | None
+    retry_mode: RetryMode
+
+
 @overload
 def client(
     service: Literal["ec2"],
     credentials: Credentials,
     region: str,
-    *,
-    read_timeout_seconds: float = ...,
-    call_seconds: float = ...,
-    deadline: float | None = ...,
-    meter: CallMeter | None = ...,
-    retry_mode: RetryMode = ...,
+    **options: Unpack[ClientOptions],
 ) -> "EC2Client": ...
 @overload
 def client(
     service: Literal["sts"],
     credentials: Credentials,
     region: str,
-    *,
-    read_timeout_seconds: float = ...,
-    call_seconds: float = ...,
-    deadline: float | None = ...,
-    meter: CallMeter | None = ...,
-    retry_mode: RetryMode = ...,
+    **options: Unpack[ClientOptions],
 ) -> "STSClient": ...
 @overload
 def client(
     service: Literal["organizations"],
     credentials: Credentials,
     region: str,
-    *,
-    read_timeout_seconds: float = ...,
-    call_seconds: float = ...,
-    deadline: float | None = ...,
-    meter: CallMeter | None = ...,
-    retry_mode: RetryMode = ...,
+    **options: Unpack[ClientOptions],
 ) -> Any: ...
 def client(
     service: str,

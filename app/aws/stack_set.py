@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from app.aws.cloudformation import POLICY_VERSION, permission_policy, principal_patterns
+from app.aws.cloudformation import role_resource
 from app.aws.formats import ACCOUNT_ID, EXTERNAL_ID, REGION, RoleArn
 from app.aws.grants import DEFAULT_GRANTS, Grant
 
@@ -42,7 +42,6 @@ def roles_template(
         raise ValueError(f"A template is for 1 to {MOST_ACCOUNTS} accounts.")
     if not ACCOUNT_ID.fullmatch(app_account_id) or not all(EXTERNAL_ID.fullmatch(each.external_id) for each in wanted):
         raise ValueError("Not an account id, or not an External ID.")
-    statement = permission_policy(partition, grants)["Statement"][0]
     names, paths = {each.role.name for each in wanted}, {each.role.path for each in wanted}
     mappings = _mapping("ExternalIds", wanted, lambda each: each.external_id)
     if len(names) > 1:
@@ -55,38 +54,15 @@ def roles_template(
         "Mappings:",
         *mappings,
         "Resources:",
-        "  Role:",
-        "    Type: AWS::IAM::Role",
-        "    Properties:",
-        f"      RoleName: {_looked_up('RoleNames', names)}",
-        f"      Path: {_looked_up('RolePaths', paths)}",
-        "      Description: Read access for Spotkeeper",
-        "      MaxSessionDuration: 3600",
-        "      AssumeRolePolicyDocument:",
-        f"        Version: '{POLICY_VERSION}'",
-        "        Statement:",
-        "          - Effect: Allow",
-        "            Principal:",
-        f"              AWS: !Sub 'arn:${{AWS::Partition}}:iam::{app_account_id}:root'",
-        "            Action: sts:AssumeRole",
-        "            Condition:",
-        "              StringEquals:",
-        "                sts:ExternalId: !FindInMap [ExternalIds, !Ref 'AWS::AccountId', Is]",
-    ]
-    if patterns := principal_patterns(app_principal_arn):
-        lines += ["              ArnLike:", "                aws:PrincipalArn:"]
-        lines += [f"                  - '{pattern}'" for pattern in patterns]
-    lines += [
-        "      Policies:",
-        "        - PolicyName: SpotkeeperRead",
-        "          PolicyDocument:",
-        f"            Version: '{POLICY_VERSION}'",
-        "            Statement:",
-        f"              - Sid: {statement['Sid']}",
-        "                Effect: Allow",
-        "                Action:",
-        *(f"                  - {action}" for action in statement["Action"]),
-        "                Resource: '*'",
+        *role_resource(
+            app_account_id,
+            app_principal_arn,
+            name=_looked_up("RoleNames", names),
+            path=_looked_up("RolePaths", paths),
+            external_id="!FindInMap [ExternalIds, !Ref 'AWS::AccountId', Is]",
+            partition=partition,
+            grants=grants,
+        ),
         "Outputs:",
         "  RoleArn:",
         "    Description: Spotkeeper looks for it by itself.",

@@ -19,6 +19,9 @@ MISSING = "missing"
 #: EC2's word for one that is over, which no instance comes back from.
 TERMINATED = "terminated"
 
+#: What an instance that is in one of these does no more, and costs nothing: lists have it, and counts leave it out.
+GONE = (MISSING, TERMINATED)
+
 
 class Instance(Identified, Timestamped, Base):
     __tablename__ = "instances"

@@ -43,6 +43,6 @@ class SealedKeys:
 
     def secret_place(self, column: str) -> Place:
         """Where this row keeps the given secret."""
-        table: str = self.__tablename__  # type: ignore[attr-defined]
-        row_id: int = self.id  # type: ignore[attr-defined]
+        table: str = self.__tablename__  # type: ignore[attr-defined]  # of the table that it is mixed into
+        row_id: int = self.id  # type: ignore[attr-defined]  # the same
         return Place(table, row_id, column)

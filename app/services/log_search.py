@@ -12,6 +12,7 @@ from app.errors import ForbiddenError
 from app.models import Account, SystemLog, User
 from app.models.mixins import utc_now
 from app.models.types import LogLevel, Role
+from app.services.instances.filters import as_id
 from app.services.log_lines import LogLine, render_json
 from app.services.redaction import storable
 
@@ -25,7 +26,6 @@ NEWER_SIZE = 200
 SETTLE = timedelta(seconds=2)
 
 EXPORT_BATCH = 500
-MAX_ID = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,5 +203,5 @@ def _ids(text: str, ids: sa.Select[int], name: Any) -> list[int]:
     Looked up beforehand: a condition with two ways to be true would have every line read.
     """
     found = list(db.session.scalars(ids.where(name == storable(text))))
-    is_id = text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= MAX_ID
-    return [*found, int(text)] if is_id else found
+    own = as_id(text)
+    return found if own is None else [*found, own]

@@ -37,6 +37,25 @@ class Page(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
+class Count:
+    """So many, or more where it is capped."""
+
+    number: int
+    is_capped: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.number:,}{'+' if self.is_capped else ''}"
+
+    def __bool__(self) -> bool:
+        return bool(self.number)
+
+    @classmethod
+    def capped(cls, number: int) -> "Count":
+        """Of what was counted to COUNT_CAP + 1."""
+        return cls(min(number, COUNT_CAP), number > COUNT_CAP)
+
+
+@dataclass(frozen=True, slots=True)
 class Sort:
     """A column to sort by, with the unique id that decides between equals. Where the column is null, the value is
     unknown and the row comes last, whichever way the order goes."""

@@ -10,11 +10,10 @@ from werkzeug.routing import IntegerConverter, Map
 
 from app.errors import InvalidInputError
 from app.services.instances.comparison import check_moment
+from app.services.instances.filters import MAX_ID, as_id
 from app.web.filters import viewer_zone
 
 E = TypeVar("E", bound=StrEnum)
-
-MAX_ID = 2**63 - 1
 
 
 class IdConverter(IntegerConverter):
@@ -33,9 +32,7 @@ def one_of(enum: type[E], name: str) -> E | None:
 
 def number(name: str) -> int | None:
     """An id; None for what is no number, or too large for one."""
-    text = request.args.get(name, "")
-    value = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
-    return value if value is not None and value <= MAX_ID else None
+    return as_id(request.args.get(name, ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +51,25 @@ class AskedMoment:
         return None if self.error else self.value
 
 
+def read_moment(text: str, *, years: range) -> datetime:
+    """A date, or a date and a time, in the viewer's zone unless it names its own; in UTC.
+
+    Raises:
+        ValueError: it is none, or of another year.
+    """
+    found = datetime.fromisoformat(text)
+    if found.year not in years:
+        raise ValueError(f"Not a year from {years.start} to {years.stop - 1}.")
+    return (found if found.tzinfo else found.replace(tzinfo=viewer_zone())).astimezone(UTC)
+
+
 def asked_moment(name: str, history_days: int) -> AskedMoment:
     """A date, or a date and a time, in the viewer's zone unless it names its own; and what is wrong with it."""
     text = request.args.get(name, "").strip()
     if not text:
         return AskedMoment(name, None, "", "")
     try:
-        found = datetime.fromisoformat(text)
-        if not 1900 < found.year < 9000:
-            raise ValueError
-        value = (found if found.tzinfo else found.replace(tzinfo=viewer_zone())).astimezone(UTC)
+        value = read_moment(text, years=range(1901, 9000))
     except ValueError:
         return AskedMoment(name, None, text, "Write a date and a time, as 2026-11-20T14:00.")
     try:

@@ -17,7 +17,7 @@ from flask_wtf.csrf import generate_csrf
 MARK = "~"
 
 
-class MaskedCsrf(CSRFProtect):  # type: ignore[misc]
+class MaskedCsrf(CSRFProtect):  # type: ignore[misc]  # Flask-WTF has no types
     """Takes both: tokens as forms of ours have them, and unmasked ones, which are as hard to come by."""
 
     def init_app(self, app: Flask) -> None:

@@ -102,7 +102,7 @@ def as_json(value: Any) -> str:
 def _differing(before: str, after: str) -> tuple[str, str]:
     old, new = json.loads(before), json.loads(after)
     keys = {key for key in old.keys() | new.keys() if old.get(key) != new.get(key)}
-    return tuple(as_json({key: tags[key] for key in keys if key in tags}) for tags in (old, new))  # type: ignore[return-value]
+    return tuple(as_json({key: tags[key] for key in keys if key in tags}) for tags in (old, new))  # type: ignore[return-value]  # two
 
 
 class SlowHandler(Handler):

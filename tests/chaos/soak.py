@@ -67,7 +67,7 @@ class _Soak:
 
     def run(self) -> Table:
         for browser in self.browsers:
-            assert wait_until(lambda: browser.get("/healthz").status == 200, seconds=30), "No web process"  # noqa: B023
+            assert wait_until(lambda: browser.get("/healthz").status == 200, seconds=30), "No web process"  # noqa: B023 - called at once
             assert browser.sign_in(self.here.username).status == 200
         threads = [threading.Thread(target=self._browse, args=[browser]) for browser in self.browsers]
         threads.append(threading.Thread(target=self._watch))

@@ -10,7 +10,7 @@ from moto.core.common_models import CloudFormationModel
 from moto.events.models import events_backends
 
 
-class _Made(CloudFormationModel):  # type: ignore[misc]
+class _Made(CloudFormationModel):  # type: ignore[misc]  # moto has no types
     """Made once and left alone: no test changes a stack."""
 
     physical_resource_id = ""
@@ -32,11 +32,11 @@ class _Made(CloudFormationModel):  # type: ignore[misc]
 
     @classmethod
     def update_from_cloudformation_json(cls, *_: Any, **__: Any) -> Any:
-        raise NotImplementedError
+        raise NotImplementedError("Stacks of these tests are made, and never changed")
 
     @classmethod
     def delete_from_cloudformation_json(cls, *_: Any, **__: Any) -> None:
-        raise NotImplementedError
+        raise NotImplementedError("Nor taken away: they go with the simulation")
 
 
 class StackConnection(_Made, CloudFormationModel):

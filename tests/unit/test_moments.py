@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from app.models.instance_change import FACTS, FIELDS, TAGS
 from app.models.types import ChangeKind
-from app.services.instances.moments import Key, apply, difference, rebuild
+from app.services.instances.comparison import lines_of, words
+from app.services.instances.moments import Key, Portrait, rebuild
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 
@@ -50,11 +51,17 @@ def at(hours: float) -> datetime:
     return NOON + timedelta(hours=hours)
 
 
+def differences(before: Portrait, after: Portrait) -> dict[Key, tuple[Any, Any]]:
+    """(before, after) of every key that differs; None for a tag that is not there."""
+    keys = sorted(before.keys() | after.keys())
+    return {key: (before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)}
+
+
 def history(portraits: list[dict[Key, Any]]) -> list[Row]:
     """The rows that discoveries would have written, one an hour, that saw the instance like this."""
     rows: list[Row] = []
     for hour, (old, new) in enumerate(itertools.pairwise(portraits), start=1):
-        changed = difference(old, new)
+        changed = differences(old, new)
         for (name, _), (before, after) in changed.items():
             if name != TAGS:
                 rows.append(Row(len(rows), name, before, after, seen=hour))
@@ -106,15 +113,20 @@ class TestRebuilding:
         ]
 
 
-class TestDifferences:
+class TestTwoPortraitsSideBySide:
     @given(PORTRAITS, PORTRAITS)
-    def test_the_one_with_the_difference_made_to_it_is_the_other(self, one: Any, other: Any) -> None:
-        assert apply(one, difference(one, other)) == other
+    def test_each_side_says_all_of_its_own_and_nothing_else(self, one: Any, other: Any) -> None:
+        lines = list(lines_of(one, other))
+        assert len(lines) == len(one.keys() | other.keys())
+        for side, portrait in (("before", one), ("after", other)):
+            said = sorted(filter(None, (getattr(line, side) for line in lines)))
+            assert said == sorted(filter(None, (words(key, value) for key, value in portrait.items())))
 
     @given(PORTRAITS)
     def test_nothing_differs_from_itself(self, portrait: Any) -> None:
-        assert difference(portrait, portrait) == {}
+        assert not any(line.is_changed for line in lines_of(portrait, portrait))
 
     @given(PORTRAITS, PORTRAITS)
-    def test_only_what_differs_is_told(self, one: Any, other: Any) -> None:
-        assert all(before != after for before, after in difference(one, other).values())
+    def test_what_differs_and_nothing_else_is_told_as_changed(self, one: Any, other: Any) -> None:
+        changed = [line for line in lines_of(one, other) if line.is_changed]
+        assert len(changed) == len(differences(one, other))

@@ -7,15 +7,13 @@ import sqlalchemy as sa
 
 from app.database import database_now, db
 from app.models import Account, Instance, RegionScan
-from app.models.instance import MISSING, TERMINATED
+from app.models.instance import GONE, MISSING
 from app.models.types import RegionResult
 from app.services.accounts.listing import list_region_scans
 from app.services.instances.tallies import Tallies, tally_account
 
 #: For so long after it was verified an account's page shows what was found without being asked.
 NEW_SECONDS = 86_400
-#: EC2's words for instances that are there: the others are over, or not to be seen.
-OVER = (MISSING, TERMINATED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +78,7 @@ def find_in(account: Account) -> Findings:
         sa.select(
             sa.func.coalesce(sa.func.sum(sa.case((answers, 1), else_=0)), 0),
             sa.func.coalesce(sa.func.sum(sa.case((Instance.public_ip != "", 1), else_=0)), 0),
-        ).where(Instance.account_id == account.id, Instance.state.not_in(OVER))
+        ).where(Instance.account_id == account.id, Instance.state.not_in(GONE))
     ).one()
     scans = list_region_scans(account)
     return Findings(

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from app.database import db
 from app.models import Account, InstanceTally, User
-from app.models.instance import MISSING, TERMINATED
+from app.models.instance import GONE
 from app.models.types import AuthStatus
 from app.services.scope import visible_accounts
 
@@ -40,7 +40,7 @@ def list_largest_accounts(viewer: User) -> Sequence[AccountShare]:
     )
     runs = InstanceTally.state == "running"
     stands_unauthorized = sa.and_(
-        InstanceTally.auth_status == AuthStatus.UNAUTHORIZED, InstanceTally.state.not_in((MISSING, TERMINATED))
+        InstanceTally.auth_status == AuthStatus.UNAUTHORIZED, InstanceTally.state.not_in(GONE)
     )
     query = (
         sa.select(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 import sqlalchemy as sa
@@ -11,14 +11,12 @@ from sqlalchemy.orm import InstrumentedAttribute
 from app.database import db
 from app.errors import FaultCode
 from app.models import Account, ApiCall, ChangeTally, User
+from app.models.account import KEYS_ARE_OLD_AFTER
 from app.models.mixins import utc_now
 from app.models.types import AccountHealth, AccountStatus, ConnectionMethod
 from app.services.accounts.calls import hour_of
 from app.services.instances.freshness import stale_before
 from app.services.scope import visible_accounts
-
-#: A key that is older should have been replaced.
-KEYS_OLD = timedelta(days=90)
 
 MOST = 8
 
@@ -135,7 +133,7 @@ def _reasons(interval_seconds: int, calls_per_hour: int) -> Mapping[Reason, sa.C
         Reason.PARTIAL: ~is_failed & (Account.health == AccountHealth.PARTIAL),
         Reason.EVENTS_STOPPED: Account.event_token_hash.is_not(None) & _changed_after(Account.event_at),
         Reason.OLD_KEYS: (Account.connection_method == ConnectionMethod.ACCESS_KEYS)
-        & (Account.keys_changed_at < now - KEYS_OLD),
+        & (Account.keys_changed_at < now - KEYS_ARE_OLD_AFTER),
     }
     if calls_per_hour > 0:
         reasons[Reason.OVER_BUDGET] = _calls_since(hour_of(now)) >= calls_per_hour

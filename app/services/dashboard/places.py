@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.models.instance import MISSING, TERMINATED
+from app.models.instance import GONE
 from app.services.instances.tallies import Tallies
 
 #: States that an instance is in, or on its way to, when it is stopped.
@@ -41,7 +41,7 @@ class Group:
 
 def is_present(state: str) -> bool:
     """Whether an instance in this state is still there."""
-    return state not in {MISSING, TERMINATED}
+    return state not in GONE
 
 
 def list_places(tallies: Tallies) -> list[Place]:

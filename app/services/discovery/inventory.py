@@ -9,7 +9,7 @@ from app.aws.records import RegionRead
 from app.bulk import Row, insert_rows, upsert_rows
 from app.database import database_now, db
 from app.models import Account, Instance, InstanceTag, RegionScan
-from app.models.instance import MISSING, TERMINATED
+from app.models.instance import GONE, MISSING, TERMINATED
 from app.models.types import AuthSource, AuthStatus, ChangeKind
 from app.services.discovery import rows
 from app.services.discovery.arrivals import Arrivals
@@ -129,7 +129,7 @@ def _mark_vanished(account_pk: int, intake: Intake, now: datetime, run_id: int |
         sa.select(Instance.id, Instance.state).where(
             Instance.account_id == account_pk,
             Instance.region == intake.region,
-            Instance.state.not_in((MISSING, TERMINATED)),
+            Instance.state.not_in(GONE),
         )
     )
     absent = [(id_, state) for id_, state in listed if id_ not in present]

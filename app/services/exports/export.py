@@ -5,7 +5,7 @@ locked, and a file takes as long as its reader wants. It shows each instance as 
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -47,7 +47,7 @@ class ExportFile:
     sort: Sort
     matching: sa.Select[int]
 
-    def chunks(self) -> Iterator[bytes]:
+    def chunks(self) -> Generator[bytes, None, None]:
         """The bytes; for a session that only reads. Says how far it is in transactions of its own.
 
         Whoever stops reading leaves an export that says so.

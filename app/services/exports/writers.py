@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+import orjson
+
 from app.models.types import ExportFormat
 
 Cell = Any
@@ -75,8 +77,6 @@ class JsonLinesWriter:
         return b""
 
     def rows(self, batch: Sequence[Sequence[Cell]]) -> bytes:
-        import orjson  # only whoever exports needs it
-
         option = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
         return b"".join(orjson.dumps(dict(zip(self._names, row, strict=True)), option=option) for row in batch)
 

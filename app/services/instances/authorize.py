@@ -1,7 +1,7 @@
 """Authorizing instances, and taking that back: by whom, when and why."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from app.services.instances.filters import InstanceFilters
 from app.services.instances.history import note_changes
 from app.services.instances.tallies import refresh_tallies
 from app.services.instances.ways import count_instances, gather
+from app.services.paging import Count
 from app.services.rules.decide import DECIDED_BY_RULES
 from app.services.rules.stored import decide_stored
 from app.services.scope import visible_accounts
@@ -30,14 +31,6 @@ MAX_STEP = 5_000
 
 #: How many ids one IN (...) holds.
 CHUNK = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """So many, or more where it is capped."""
-
-    number: int
-    is_capped: bool = False
 
 
 def set_auth_status(viewer: User, instance_pks: Collection[int], status: AuthStatus, *, reason: str) -> int:
@@ -120,10 +113,7 @@ def undo_change(viewer: User, changed_at: datetime) -> int:
     reason = f"Undone: {done.value} by mistake"
     _lock_accounts([row.id for row in rows])
     now = database_now()
-    to_rules = [row for row in rows if row.auth_source_before in DECIDED_BY_RULES]
-    for account_pk in sorted({row.account_id for row in to_rules}):
-        own = [row.id for row in to_rules if row.account_id == account_pk]
-        decide_stored(account_pk, own, released_by=viewer.username)
+    _leave_to_rules(viewer, [row for row in rows if row.auth_source_before in DECIDED_BY_RULES])
     for source in (AuthSource.PERSON, AuthSource.BASELINE):
         own = [row for row in rows if (row.auth_source_before or AuthSource.PERSON) is source]
         _write(
@@ -156,10 +146,9 @@ def let_rules_decide(viewer: User, instance_pks: Collection[int]) -> int:
     """
     wanted = _check(viewer, instance_pks)
     _lock_accounts(wanted)
-    owners = db.session.execute(sa.select(Instance.account_id, Instance.id).where(Instance.id.in_(wanted))).all()
-    for account_pk in sorted({row.account_id for row in owners}):
-        own = [row.id for row in owners if row.account_id == account_pk]
-        decide_stored(account_pk, own, released_by=viewer.username)
+    _leave_to_rules(
+        viewer, db.session.execute(sa.select(Instance.account_id, Instance.id).where(Instance.id.in_(wanted))).all()
+    )
     _audit(viewer, wanted, f"instances left to the rules: {len(wanted)}", "")
     allowed = sa.select(sa.func.count()).where(Instance.id.in_(wanted), Instance.auth_status == AuthStatus.AUTHORIZED)
     return db.session.scalar(allowed) or 0
@@ -259,6 +248,13 @@ def _change(
         message = f"instances {status.value}: {len(due)} of those that match"
         system_logs.record("audit", message, user=viewer, reason=reason, list=listed.to_params(), mark=mark.isoformat())
     return len(due)
+
+
+def _leave_to_rules(viewer: User, rows: Sequence[Any]) -> None:
+    """Have the rules decide, of rows with id and account_id; the accounts are locked."""
+    for account_pk in sorted({row.account_id for row in rows}):
+        own = [row.id for row in rows if row.account_id == account_pk]
+        decide_stored(account_pk, own, released_by=viewer.username)
 
 
 def _lock_accounts(instance_pks: Sequence[int]) -> None:

@@ -16,8 +16,8 @@ from app.models.types import ChangeKind
 from app.services.instances.moments import Key, Portrait, portrait_of, rebuild
 from app.services.instances.timeline import IMDS, LABELS
 
-#: A row is written when its change is seen, by a clock that may go wrong by so much; what AWS says may be ahead of it.
-CLOCKS_APART = timedelta(minutes=30)
+#: A row is written when its change is seen; what AWS says of when it happened is at most so far ahead of our clocks.
+AWS_AHEAD = timedelta(minutes=30)
 
 #: Names and their places in the order of the page: tags last, by their keys.
 _ORDER = {name: place for place, name in enumerate((*FIELDS, *FACTS, TAGS))}
@@ -83,7 +83,7 @@ def later(moment: datetime) -> list[sa.ColumnElement[bool]]:
     """Conditions on changes that came after the moment (as `moments.told_at` has it); the first is a range of the index
     that begins with the instance."""
     return [
-        InstanceChange.id >= first_id_at(moment - CLOCKS_APART),
+        InstanceChange.id >= first_id_at(moment - AWS_AHEAD),
         InstanceChange.kind != ChangeKind.APPEARED,
         sa.func.coalesce(InstanceChange.happened_at, InstanceChange.seen_at) > moment,
     ]
@@ -109,7 +109,7 @@ def compare(instance: Instance, first: datetime, second: datetime) -> Comparison
     then = [
         rebuild(present, changes, moment) if moment >= instance.first_seen_at else None for moment in (first, second)
     ]
-    lines = list(_lines(*then))
+    lines = list(lines_of(*then))
     return Comparison(
         changed=[line for line in lines if line.is_changed],
         same=[line for line in lines if not line.is_changed],
@@ -130,7 +130,8 @@ def words(key: Key, value: Any) -> str:
     return IMDS.get(text, text) if key[0] == "Imds" else text
 
 
-def _lines(before: Portrait | None, after: Portrait | None) -> Iterator[Line]:
+def lines_of(before: Portrait | None, after: Portrait | None) -> Iterator[Line]:
+    """Every field of either, in the order of the page; pure."""
     keys = (before or {}).keys() | (after or {}).keys()
     for key in sorted(keys, key=lambda key: (_ORDER[key[0]], key[1])):
         label = f"Tag {key[1]}" if key[0] == TAGS else LABELS[key[0]]

@@ -19,9 +19,6 @@ Key = tuple[str, str]
 #: What an instance is or was, as far as history tells of such things. A tag that is not there has no key.
 Portrait = Mapping[Key, Any]
 
-#: (before, after) of every key that differs; None for a tag that is not there.
-Difference = Mapping[Key, tuple[Any, Any]]
-
 
 class Change(Protocol):
     """A row of `instance_changes`."""
@@ -69,20 +66,6 @@ def told_at(change: Change) -> datetime:
     if change.kind is ChangeKind.APPEARED:
         return change.seen_at
     return change.happened_at or change.seen_at
-
-
-def difference(before: Portrait, after: Portrait) -> dict[Key, tuple[Any, Any]]:
-    """What is not the same."""
-    keys = sorted(before.keys() | after.keys())
-    return {key: (before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)}
-
-
-def apply(portrait: Portrait, changed: Difference) -> dict[Key, Any]:
-    """The portrait with the difference made to it."""
-    result = dict(portrait)
-    for key, (_, after) in changed.items():
-        _put(result, key, after)
-    return result
 
 
 def _take_back(was: dict[Key, Any], change: Change) -> None:

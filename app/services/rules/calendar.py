@@ -1,6 +1,6 @@
 """What the calendar does to rules: it warns of their end, ends them, and sees that every change comes to be applied."""
 
-from datetime import date, timedelta
+from datetime import date
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -9,10 +9,8 @@ from app.database import database_now, own_transaction, retry_transient
 from app.models import AuthorizationRule, AuthorizationRuleEdit, Instance, SystemLog
 from app.models.types import AuthSource, LogLevel, RuleAction, RuleState, RunKind
 from app.services.rules.edit import content_of
+from app.services.rules.listing import SOON
 from app.services.runs import enqueue
-
-#: How long before its last day the log tells of it.
-WARN_BEFORE = timedelta(days=14)
 
 
 def keep_calendar() -> int:
@@ -31,7 +29,7 @@ def keep_calendar() -> int:
         )
         ending = session.scalars(
             sa.select(AuthorizationRule.id).where(
-                is_active, AuthorizationRule.expires_on.between(today, today + WARN_BEFORE), untold
+                is_active, AuthorizationRule.expires_on.between(today, today + SOON), untold
             )
         ).all()
         is_pending = AuthorizationRule.applied_revision < AuthorizationRule.revision

@@ -11,12 +11,12 @@ from app.database import database_now, db
 from app.errors import NotFoundError
 from app.models import Account, AuthorizationRule, AuthorizationRuleEdit, Instance, User
 from app.models.types import AuthSource, Role, RuleState
-from app.services.paging import COUNT_CAP
+from app.services.paging import COUNT_CAP, Count
 from app.services.rules.conditions import Field, load_conditions
 from app.services.rules.scope import visible_rules
 from app.services.scope import in_visible_account, visible_accounts
 
-#: A rule that ends within so many days is spoken of, as is one that ended within so many.
+#: A rule that ends within so many days is spoken of, here and in the log, as is one that ended within so many.
 SOON = timedelta(days=14)
 
 #: How many of the instances that it allows a rule's page shows, and how much of its history.
@@ -34,25 +34,6 @@ SORTS: Mapping[str, Sequence[Any]] = {
     "state": (AuthorizationRule.state,),
 }
 DEFAULT_SORT = "name"
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """So many, or more where it is capped."""
-
-    number: int
-    is_capped: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.number:,}{'+' if self.is_capped else ''}"
-
-    def __bool__(self) -> bool:
-        return bool(self.number)
-
-    @classmethod
-    def capped(cls, number: int) -> "Count":
-        """Of what was counted to COUNT_CAP + 1."""
-        return cls(min(number, COUNT_CAP), number > COUNT_CAP)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,9 @@ import sqlalchemy as sa
 from app.database import db
 from app.models import Account, Instance
 from app.models.types import AuthSource, AuthStatus
-from app.services.paging import COUNT_CAP
+from app.services.paging import COUNT_CAP, Count
 from app.services.rules.conditions import Conditions
 from app.services.rules.decide import load_rules
-from app.services.rules.listing import Count
 from app.services.rules.queries import covered
 
 #: How many instances each table shows, and how many accounts.

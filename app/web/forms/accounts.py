@@ -64,11 +64,11 @@ NAME_CHECKS = (
 )
 
 
-class RenameForm(FlaskForm):  # type: ignore[misc]
+class RenameForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     account_name = StringField("Name", filters=[one_line], validators=NAME_CHECKS)
 
 
-class ConnectRoleForm(FlaskForm):  # type: ignore[misc]
+class ConnectRoleForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     account_name = StringField(
         "Name", description="How you want to call the account here.", filters=[one_line], validators=NAME_CHECKS
     )
@@ -86,7 +86,7 @@ class ConnectRoleForm(FlaskForm):  # type: ignore[misc]
     )
 
 
-class KeysForm(FlaskForm):  # type: ignore[misc]
+class KeysForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     access_key_id = StringField(
         "Access key id",
         description="Begins with AKIA.",
@@ -105,7 +105,7 @@ class ConnectKeysForm(ConnectRoleForm, KeysForm):
     """Everything to be entered at once: there is no role to be made in between."""
 
 
-class RoleForm(FlaskForm):  # type: ignore[misc]
+class RoleForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     role_arn = StringField(
         "Role ARN",
         description="As in the stack's outputs, or at the top of the role's page in IAM.",
@@ -114,7 +114,7 @@ class RoleForm(FlaskForm):  # type: ignore[misc]
     )
 
 
-class ListForm(FlaskForm):  # type: ignore[misc]
+class ListForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     accounts = TextAreaField(
         "Accounts",
         description="One a line: a role's ARN or an account id, and perhaps a comma and a name.",
@@ -128,7 +128,7 @@ class ListForm(FlaskForm):  # type: ignore[misc]
     )
 
 
-class DisconnectForm(FlaskForm):  # type: ignore[misc]
+class DisconnectForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     confirmation = StringField(
         "Type the account's name to confirm", filters=[one_line], validators=[InputRequired("Type the name.")]
     )

@@ -45,7 +45,7 @@ class ConditionForm(Form):
     values = TextAreaField("Any of these, one on each line", filters=[lines])
 
 
-class RuleForm(FlaskForm):  # type: ignore[misc]
+class RuleForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     name = StringField(
         "Name",
         filters=[one_line],

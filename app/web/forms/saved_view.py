@@ -25,7 +25,7 @@ def _choices() -> list[Any]:
     return choices(share_choices(current_viewer()))
 
 
-class ViewForm(FlaskForm):  # type: ignore[misc]
+class ViewForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     name = StringField("Name", [InputRequired("Give the view a name."), Length(max=MAX_NAME)])
     shared_with = SelectField("Share with", choices=_choices, default=NOBODY)
 

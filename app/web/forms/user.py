@@ -23,16 +23,16 @@ def time_zones() -> list[Any]:
     return choices((name, name.replace("_", " ")) for name in ["UTC", *places])
 
 
-class ProfileForm(FlaskForm):  # type: ignore[misc]
+class ProfileForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     time_zone = SelectField("Time zone", [InputRequired()], choices=time_zones)
 
 
-class NewUserForm(FlaskForm):  # type: ignore[misc]
+class NewUserForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     username = StringField("Username", [InputRequired("Enter a username."), Length(max=100)])
     email = EmailField("E-mail", [InputRequired("Enter an e-mail address."), Length(max=254)])
     role = SelectField("Role", [InputRequired()], choices=ROLES, default=Role.CLIENT.value)
 
 
-class RoleForm(FlaskForm):  # type: ignore[misc]
+class RoleForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     role = SelectField("Role", [InputRequired()], choices=ROLES)
     confirmed = BooleanField("I mean it", [InputRequired("Tick the box to confirm.")])

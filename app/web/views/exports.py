@@ -1,21 +1,19 @@
 """Taking the list of instances away as a file."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
 
-from flask import Blueprint, Response, render_template, request, stream_with_context, url_for
+from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app.database import db, expect_reads_only
+from app.database import db
 from app.errors import InvalidInputError
 from app.models import User
-from app.models.mixins import utc_now
 from app.models.types import ExportFormat, Role
 from app.services.exports import export as exports
 from app.services.instances import listing
 from app.services.instances.address import ListAddress
 from app.web.access import current_viewer, requires
+from app.web.downloads import stream_file
 
 blueprint = Blueprint("exports", __name__, url_prefix="/instances/export")
 
@@ -51,9 +49,7 @@ def create() -> ResponseReturnValue:
         return _page(address, str(error)), 422
     db.session.commit()
     media_type, ending = KINDS[format]
-    response = Response(stream_with_context(_read_only(file)), mimetype=media_type)
-    response.headers["Content-Disposition"] = f'attachment; filename="{_file_name(utc_now(), ending)}"'
-    return response
+    return stream_file(file.chunks(), "instances", ending, media_type)
 
 
 @blueprint.get("/latest")
@@ -73,7 +69,7 @@ def _page(address: ListAddress, error: str = "") -> str:
         total=total,
         is_capped=is_capped,
         chosen=request.form.get("format", ExportFormat.CSV.value),
-        back_url=url_for("instances.index", **address.to_params()),  # type: ignore[arg-type]
+        back_url=url_for("instances.index", **address.to_params()),  # type: ignore[arg-type]  # lists are taken, too
         **_latest(viewer),
     )
 
@@ -81,13 +77,3 @@ def _page(address: ListAddress, error: str = "") -> str:
 def _latest(viewer: User) -> dict[str, object]:
     latest = exports.list_latest_exports(viewer)
     return {"latest": latest, "under_way": {export.id for export in latest if exports.is_under_way(export)}}
-
-
-def _read_only(file: exports.ExportFile) -> Iterator[bytes]:
-    # From here on the request only reads: SQLite would else lock out every writer for as long as it is sent.
-    expect_reads_only(True)
-    yield from file.chunks()
-
-
-def _file_name(now: datetime, ending: str) -> str:
-    return f"instances-{now:%Y-%m-%d-%H%M}.{ending}"

@@ -1,5 +1,7 @@
 """Authorizing instances, those that are named or all that a list shows, and taking that back."""
 
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from flask import flash, redirect, render_template, request, session, url_for
@@ -7,11 +9,11 @@ from flask.typing import ResponseReturnValue
 
 from app.database import commits, db
 from app.errors import ConflictError, InvalidInputError, NotFoundError
+from app.models import User
 from app.models.types import AuthStatus, Role
 from app.services.instances.address import ListAddress
 from app.services.instances.authorize import (
     MAX_STEP,
-    Count,
     count_changes,
     find_last_change,
     is_undone,
@@ -21,6 +23,7 @@ from app.services.instances.authorize import (
     undo_change,
 )
 from app.services.instances.filters import as_id
+from app.services.paging import Count
 from app.web.access import current_viewer, requires
 from app.web.addresses import local_path
 from app.web.filters import plural
@@ -36,23 +39,18 @@ __all__ = ["blueprint"]
 def authorize() -> ResponseReturnValue:
     """Authorize the instances whose ids are sent, or no longer; then back to where it was asked."""
     viewer = current_viewer()
-    ids = {id_ for id_ in map(as_id, request.form.getlist("ids")) if id_ is not None}
     try:
-        status = _status_asked_for()
-        changed = set_auth_status(viewer, ids, status, reason=request.form.get("reason", ""))
+        with named_instances(viewer) as ids:
+            status = _status_asked_for()
+            changed = set_auth_status(viewer, ids, status, reason=request.form.get("reason", ""))
     except InvalidInputError as error:
         flash(str(error), "danger")
-    except NotFoundError:
-        db.session.rollback()
-        record_refusal(viewer, ids)
-        db.session.commit()
-        raise
     else:
         _say_changed(changed, status.value)
         last = find_last_change(viewer) if changed else None
         if last:
             session["undo"] = last.isoformat()
-    return _back()
+    return back()
 
 
 @blueprint.get("/authorize/matching")
@@ -83,7 +81,7 @@ def authorize_matching() -> ResponseReturnValue:
     done = changed + (under_way["done"] if is_further else 0)
     left = count_changes(viewer, address.filters, status) if changed else Count(0)
     session["undo"] = mark.isoformat()
-    if left.number:
+    if left:
         session["bulk"] = {"of": [listed, reason, status.value], "mark": mark.isoformat(), "done": done}
         return _matching_page(address, reason=reason, under_way=(status, done, left))
     if not done:
@@ -110,7 +108,7 @@ def undo() -> ResponseReturnValue:
         if not is_undone(viewer, changed_at):
             flash("There is more to undo: press Undo again.", "info")
             session["undo"] = changed_at.isoformat()
-    return _back()
+    return back()
 
 
 def _matching_page(
@@ -144,5 +142,19 @@ def _say_changed(count: int, what: str) -> None:
     flash(f"{plural(count, 'instance is', 'instances are')} now {what}.", "ok")
 
 
-def _back() -> ResponseReturnValue:
+@contextmanager
+def named_instances(viewer: User) -> Iterator[Collection[int]]:
+    """The ids that the form names, to be acted on within; a try at somebody else's is put into the audit log."""
+    ids = {id_ for id_ in map(as_id, request.form.getlist("ids")) if id_ is not None}
+    try:
+        yield ids
+    except NotFoundError:
+        db.session.rollback()
+        record_refusal(viewer, ids)
+        db.session.commit()
+        raise
+
+
+def back() -> ResponseReturnValue:
+    """To where it was asked."""
     return redirect(local_path(request.form.get("next", ""), url_for("instances.index")), 303)

@@ -123,6 +123,7 @@ def filters() -> str:
             }
             for facet in facets
         ],
+        count_cap=COUNT_CAP,
         hidden=[(name, value) for name, values in rest.to_params().items() for value in values],
         clear_url=list_url(rest),
         list_url=list_url(address),
@@ -166,7 +167,7 @@ def current_address() -> ListAddress:
 
 def list_url(address: ListAddress, endpoint: str = "instances.index", **more: str) -> str:
     """The address of that list, or of another page about it."""
-    return url_for(endpoint, **address.to_params(), **more)  # type: ignore[arg-type]
+    return url_for(endpoint, **address.to_params(), **more)  # type: ignore[arg-type]  # lists are taken, too
 
 
 def chips_of(viewer: User, address: ListAddress) -> list[dict[str, Any]]:

@@ -8,18 +8,18 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.database import commits, db
-from app.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
+from app.errors import ConflictError, ForbiddenError, InvalidInputError
 from app.models import AuthorizationRule, User
 from app.models.mixins import utc_now
 from app.models.types import Role, RuleState
-from app.services.instances.authorize import let_rules_decide, record_refusal
+from app.services.instances.authorize import let_rules_decide
 from app.services.instances.filters import as_id
 from app.services.rules import edit, listing
 from app.services.rules.content import RuleContent
 from app.services.rules.preview import preview
 from app.web.access import current_viewer, requires
-from app.web.addresses import local_path
 from app.web.forms.rule import FIELD_NAMES, RuleForm, filled, suggested
+from app.web.views.instance_authorization import back, named_instances
 
 blueprint = Blueprint("rules", __name__, url_prefix="/rules")
 
@@ -139,19 +139,14 @@ def act(rule_id: int, deed: str) -> ResponseReturnValue:
 def decide() -> ResponseReturnValue:
     """Leave the instances whose ids are sent to the rules; then back to where it was asked."""
     viewer = current_viewer()
-    ids = {id_ for id_ in map(as_id, request.form.getlist("ids")) if id_ is not None}
     try:
-        authorized = let_rules_decide(viewer, ids)
+        with named_instances(viewer) as ids:
+            authorized = let_rules_decide(viewer, ids)
     except InvalidInputError as error:
         flash(str(error), "danger")
-    except NotFoundError:
-        db.session.rollback()
-        record_refusal(viewer, ids)
-        db.session.commit()
-        raise
     else:
         flash(f"{len(ids):,} left to the rules: {authorized:,} authorized, {len(ids) - authorized:,} not.", "ok")
-    return redirect(local_path(request.form.get("next", ""), url_for("instances.index")), 303)
+    return back()
 
 
 def _edit(form: RuleForm, rule: AuthorizationRule | None) -> ResponseReturnValue:

@@ -2,25 +2,26 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, render_template, request, stream_with_context, url_for
+from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
-from app.database import db, expect_reads_only
+from app.database import db
 from app.models.mixins import utc_now
 from app.models.types import LogLevel, Role
 from app.services import log_search, system_logs
+from app.services.instances.filters import as_id
 from app.services.log_lines import printable
 from app.services.log_search import LogEntry, LogFilters
 from app.web.access import current_viewer, requires
-from app.web.filters import viewer_zone
+from app.web.arguments import read_moment
+from app.web.downloads import stream_file
 
 blueprint = Blueprint("system_logs", __name__, url_prefix="/system-logs")
 
-MAX_ID = 2**63 - 1
 
 #: The filters by their names in the address, and what they are called on the page.
 FILTERS = {
@@ -107,15 +108,7 @@ def export() -> ResponseReturnValue:
     lines = log_search.export_lines(current_viewer(), _filters(kept))
     system_logs.record("audit", "log lines exported", user=current_viewer(), filters=kept)
     db.session.commit()
-    response = Response(stream_with_context(_read_only(lines)), mimetype="application/x-ndjson")
-    response.headers["Content-Disposition"] = f'attachment; filename="system-logs-{utc_now():%Y-%m-%d-%H%M}.jsonl"'
-    return response
-
-
-def _read_only(lines: Iterable[bytes]) -> Iterator[bytes]:
-    # From here on the request only reads: SQLite would else lock out every writer for as long as it is sent.
-    expect_reads_only(True)
-    yield from lines
+    return stream_file(lines, "system-logs", "jsonl", "application/x-ndjson")
 
 
 def _kept(source: MultiDict[str, str]) -> dict[str, str]:
@@ -141,12 +134,9 @@ def _filters(kept: dict[str, str]) -> LogFilters:
 def _moment(text: str | None) -> datetime | None:
     """A time as a field for it sends it, in the viewer's zone; nonsense counts as nothing."""
     try:
-        found = datetime.fromisoformat(text or "")
+        return read_moment(text or "", years=range(2000, 2090))  # for which there are ids
     except ValueError:
         return None
-    if not 2000 <= found.year < 2090:  # for which there are ids
-        return None
-    return (found if found.tzinfo else found.replace(tzinfo=viewer_zone())).astimezone(UTC)
 
 
 def _follow(kept: dict[str, str], newest: int, left: int) -> dict[str, object]:
@@ -170,8 +160,7 @@ def _id(name: str) -> int | None:
     text = printable(request.args.get(name, "")).strip()
     if not text:
         return None
-    is_id = text.isascii() and text.isdigit() and len(text) < 20
-    return int(text) if is_id and int(text) <= MAX_ID else 0
+    return as_id(text) or 0
 
 
 def _address(query: dict[str, str]) -> str:

@@ -133,7 +133,7 @@ class TestAPreview:
 
     def test_it_counts_no_further_than_it_says(self, sqlite_database: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("app.services.rules.preview.COUNT_CAP", 5)
-        monkeypatch.setattr("app.services.rules.listing.COUNT_CAP", 5)
+        monkeypatch.setattr("app.services.paging.COUNT_CAP", 5)
         with sqlite_database.app_context():
             account = make_account(make_user("owner"), status=AccountStatus.ACTIVE)
             for _ in range(9):

@@ -142,7 +142,7 @@ class TestTheReading:
             db.session.commit()
             chunks = file.chunks()
             next(chunks)
-            chunks.close()  # type: ignore[attr-defined]
+            chunks.close()
         with app.app_context():
             left = db.session.get_one(Export, file.id)
             assert (left.state, left.rows_done) == (ExportState.BROKEN, 0)

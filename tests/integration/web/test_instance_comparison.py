@@ -58,7 +58,7 @@ def told(page: Page) -> list[tuple[str, str, str]]:
     """The rows of the table of what differs."""
     tables = [table for table in page.all("table") if text_of(table).startswith("What differs")]
     rows = tables[0].findall("./tbody/tr") if tables else []
-    return [tuple(text_of(cell) for cell in row) for row in rows]  # type: ignore[misc]
+    return [tuple(text_of(cell) for cell in row) for row in rows]  # type: ignore[misc]  # rows have three cells
 
 
 class TestComparing:
